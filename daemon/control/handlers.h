@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * handlers - what the methods of io.acmed do: each reads its parameters, makes one call
+ * down, and replies. No logic lives here.
+ */
+#ifndef ACMED_HANDLERS_H
+#define ACMED_HANDLERS_H
+
+#include <time.h>
+
+struct call;
+struct config_diff;
+struct problems;
+struct scheduler;
+
+struct handlers {
+	struct scheduler *scheduler;
+	time_t started_at;
+	/* Reads the configuration again: 0, or -1 with the errors among `problems`. */
+	int (*reload)(struct problems *problems, struct config_diff *diff, void *arg);
+	void *reload_arg;
+};
+
+/* A server_run_fn; `arg` is a struct handlers. */
+void handlers_run(struct call *call, void *arg);
+
+#endif

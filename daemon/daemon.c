@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: ISC */
+#include "daemon/daemon.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "common/mem.h"
+#include "common/str.h"
+#include "common/timefmt.h"
+#include "daemon/acme/account.h"
+#include "daemon/acme/directory.h"
+#include "daemon/challenge/challenge.h"
+#include "daemon/challenge/http01.h"
+#include "daemon/config/config.h"
+#include "daemon/control/handlers.h"
+#include "daemon/control/place.h"
+#include "daemon/control/server.h"
+#include "daemon/io/clock.h"
+#include "daemon/io/http.h"
+#include "daemon/io/listener.h"
+#include "daemon/io/memory.h"
+#include "daemon/io/notify.h"
+#include "daemon/io/worker.h"
+#include "daemon/renew/scheduler.h"
+#include "daemon/store/store.h"
+
+/* Key generation and syncs side by side; more would only queue at the disk. */
+#define WORKERS_MAX 4
+
+/* Sockets of one name that a service manager passes. */
+#define SOCKETS_MAX 16
+
+/* What has been learned gets this long to reach the disk when the daemon stops. */
+#define STOP_MS 5000
+
+/* After this much quiet what an issuance needed is given back. */
+#define CALM_SECONDS 2
+
+/* The status text looks at every certificate: not where there are very many. */
+#define STATUS_CERTS_MAX 1000
+
+struct acmed {
+	const struct daemon_options *options;
+	struct config *config;
+	struct event_base *loop;
+	struct notify *notify;
+	struct worker *worker;
+	struct http *http;
+	struct store *store;
+	struct directories *directories;
+	struct accounts *accounts;
+	struct http01 *http01;
+	struct challenge_servers servers;
+	struct scheduler *scheduler;
+	struct subscription *subscription;
+	struct handlers handlers;
+	struct server *server;
+	struct place *place;
+	struct account_wait *default_key;
+	struct event *signals[4];
+	struct event *calm;   /* nothing has happened for a while */
+	struct event *status; /* the status text is to be told */
+	bool failed;
+};
+
+/* ---- configuration ---- */
+
+static void
+log_problems(const struct problems *problems)
+{
+	for (size_t i = 0; i < problems->count; i++) {
+		CLEAN(string) char *line = problem_print(&problems->list[i]);
+
+		if (problems->list[i].warning)
+			log_warn("%s", line);
+		else
+			log_error("%s", line);
+	}
+}
+
+/* The thumbprint that any well-formed token is answered with. */
+static void
+on_default_key(const struct err *err, void *arg)
+{
+	struct acmed *d = arg;
+	const char *name = d->config->n_accounts ? d->config->accounts[0]->name : NULL;
+	struct account *account = name ? accounts_find(d->accounts, name) : NULL;
+
+	d->default_key = NULL;
+	if (err != NULL)
+		log_warn("http-01: only live tokens are answered: %s", err->text);
+	http01_set_default(d->http01,
+	    err == NULL && account != NULL ? account_thumbprint(account) : NULL);
+}
+
+static void
+set_default_answer(struct acmed *d)
+{
+	const struct config *config = d->config;
+
+	if (config->http01_live_only || config->n_accounts == 0) {
+		http01_set_default(d->http01, NULL);
+		return;
+	}
+	/* A reload is no reason not to answer for a moment: the old one holds until then.
+	 */
+	d->default_key =
+	    account_load_key(accounts_find(d->accounts, config->accounts[0]->name),
+		on_default_key, d);
+}
+
+static void
+use_config(struct acmed *d, struct config *config)
+{
+	bool level = d->config == NULL || d->config->log_level != config->log_level;
+
+	/* It waits at an account that may go now. */
+	account_wait_free(TAKE(d->default_key));
+	config_free(d->config);
+	d->config = config;
+	if (level) /* or what `acmectl log-level` said would be undone */
+		log_set_level(d->options->log_level != LOG_LEVEL_COUNT
+				  ? d->options->log_level
+				  : config->log_level);
+	accounts_set_config(d->accounts, config);
+	scheduler_set_config(d->scheduler, config);
+	place_set_groups(d->place, config);
+	set_default_answer(d);
+}
+
+static void
+warn_of_restart(struct problems *problems, const struct config *old,
+    const struct config *next)
+{
+	if (!str_eq(old->state_dir, next->state_dir) ||
+	    !str_eq(old->control_socket, next->control_socket) ||
+	    !str_eq(old->log_target, next->log_target) ||
+	    !strv_same_set((const char *const *)old->http01_listen,
+		(const char *const *)next->http01_listen))
+		problems_warn(problems, next->file, 1, 1,
+		    "one of state-dir, control.socket, http-01.listen and log.target has "
+		    "changed: that takes effect at the next start");
+}
+
+static void
+tell_reloaded(struct acmed *d, const struct config_diff *diff)
+{
+	CLEAN(string)
+	char *text = xasprintf("%zu added, %zu changed, %zu removed",
+	    strv_length((const char *const *)diff->added),
+	    strv_length((const char *const *)diff->changed),
+	    strv_length((const char *const *)diff->removed));
+	const struct scheduler_event event = { .type = EVENT_RELOADED,
+		.at = clock_now(),
+		.text = text };
+
+	log_info("configuration reloaded: %s", text);
+	scheduler_tell(d->scheduler, &event);
+}
+
+static int
+reload(struct problems *problems, struct config_diff *diff, void *arg)
+{
+	struct acmed *d = arg;
+	struct config *next;
+	char errors[STR_COUNT_SIZE];
+
+	notify_reloading();
+	next = config_load(d->options->config, problems);
+	if (next != NULL)
+		warn_of_restart(problems, d->config, next);
+	log_problems(problems);
+	if (next == NULL) {
+		log_error("the configuration has %s, the old one stays in force",
+		    str_count(problems->errors, "error", errors));
+		notify_ready();
+		return -1;
+	}
+	config_compare(d->config, next, diff);
+	use_config(d, next);
+	tell_reloaded(d, diff);
+	notify_ready();
+	return 0;
+}
+
+/* ---- signals ---- */
+
+static void
+on_hangup(evutil_socket_t number, short what, void *arg)
+{
+	struct problems problems = { 0 };
+	struct config_diff diff = { 0 };
+
+	(void)number;
+	(void)what;
+	reload(&problems, &diff, arg);
+	config_diff_clear(&diff);
+	problems_clear(&problems);
+}
+
+static void
+on_stop(evutil_socket_t number, short what, void *arg)
+{
+	struct acmed *d = arg;
+
+	(void)what;
+	log_info("stopping on %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
+	event_base_loopbreak(d->loop);
+}
+
+static void
+on_user(evutil_socket_t number, short what, void *arg)
+{
+	struct acmed *d = arg;
+	struct cert_look look;
+
+	(void)number;
+	(void)what;
+	for (size_t i = 0; i < scheduler_count(d->scheduler); i++) {
+		CLEAN(string) char *sentence = NULL;
+
+		scheduler_look_at(d->scheduler, i, &look);
+		sentence = decide_sentence(&look.decision, clock_now());
+		log_info("%s: %s, %s", look.config->name, look.condition, sentence);
+	}
+}
+
+static void
+watch_signals(struct acmed *d)
+{
+	static const struct {
+		int number;
+		event_callback_fn fn;
+	} signals[] = {
+		{ SIGHUP, on_hangup },
+		{ SIGTERM, on_stop },
+		{ SIGINT, on_stop },
+		{ SIGUSR1, on_user },
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		d->signals[i] =
+		    must(evsignal_new(d->loop, signals[i].number, signals[i].fn, d));
+		event_add(d->signals[i], NULL);
+	}
+}
+
+/* ---- what the service manager is told ---- */
+
+static void
+tell_status(evutil_socket_t fd, short what, void *arg)
+{
+	struct acmed *d = arg;
+	size_t count = scheduler_count(d->scheduler);
+	time_t next = count <= STATUS_CERTS_MAX ? scheduler_next(d->scheduler) : 0;
+	char when[TIMEFMT_SIZE], certs[STR_COUNT_SIZE];
+
+	(void)fd;
+	(void)what;
+	str_count(count, "certificate", certs);
+	if (next == 0)
+		notify_status("%s", certs);
+	else
+		notify_status("%s, next renewal %s", certs,
+		    timefmt_relative(next, clock_now(), when));
+}
+
+static void
+on_calm(evutil_socket_t fd, short what, void *arg)
+{
+	struct acmed *d = arg;
+
+	(void)fd;
+	(void)what;
+	if (scheduler_running(d->scheduler) == 0)
+		memory_give_back();
+}
+
+/* Once for all that happens within a second: it looks at every certificate. */
+static void
+on_event(const struct scheduler_event *event, void *arg)
+{
+	struct acmed *d = arg;
+	struct timeval soon = { .tv_sec = 1 };
+	struct timeval calm = { .tv_sec = CALM_SECONDS };
+
+	if (event->type == EVENT_STEP)
+		return;
+	if (!event_pending(d->status, EV_TIMEOUT, NULL))
+		event_add(d->status, &soon);
+	event_add(d->calm, &calm);
+}
+
+static void
+on_hit(const char *token, const char *peer, bool live, void *arg)
+{
+	(void)token;
+	(void)arg;
+	log_debug("http-01: answered %s%s", peer, live ? "" : " (no order of ours)");
+}
+
+/* ---- sockets ---- */
+
+/* One family may be missing on this host, all of them not. A port that somebody else has
+ * is a failure: a CA would come there, too. */
+static int
+bind_http01(struct acmed *d, struct err *err)
+{
+	size_t wanted = strv_length((const char *const *)d->config->http01_listen);
+	size_t n = 0;
+
+	for (size_t i = 0; i < wanted; i++) {
+		int fd = listener_bind(d->config->http01_listen[i], err);
+
+		if (fd != -1) {
+			http01_listen(d->http01, fd);
+			n++;
+		} else if (err->kind == ERR_CONFIG && (i + 1 < wanted || n > 0)) {
+			log_warn("http-01.listen: %s", err->text);
+		} else {
+			return err_prefix(err, "http-01.listen");
+		}
+	}
+	return 0;
+}
+
+static int
+listen_http01(struct acmed *d, struct err *err)
+{
+	int fds[SOCKETS_MAX];
+	size_t n = notify_take_sockets("http", fds, SOCKETS_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		http01_listen(d->http01, fds[i]);
+	return n > 0 ? 0 : bind_http01(d, err);
+}
+
+/* ---- life ---- */
+
+static struct event_base *
+new_loop(void)
+{
+	struct event_config *config = must(event_config_new());
+	struct event_base *loop;
+
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	loop = must(event_base_new_with_config(config));
+	event_config_free(config);
+	return loop;
+}
+
+static void
+build(struct acmed *d)
+{
+	d->notify = notify_new(d->loop);
+	d->worker = worker_new(d->loop, WORKERS_MAX);
+	d->http = http_new(d->loop);
+	d->directories = directories_new(d->loop, d->http);
+	d->accounts = accounts_new(&(struct account_deps){ .loop = d->loop,
+	    .worker = d->worker,
+	    .store = d->store,
+	    .directories = d->directories });
+	d->http01 = http01_new(d->loop);
+	http01_on_hit(d->http01, on_hit, d);
+	d->servers = (struct challenge_servers){ .loop = d->loop, .http01 = d->http01 };
+	d->scheduler = scheduler_new(&(struct scheduler_deps){ .job = { .loop = d->loop,
+								   .worker = d->worker,
+								   .store = d->store,
+								   .servers = &d->servers },
+	    .accounts = d->accounts });
+	d->status = must(evtimer_new(d->loop, tell_status, d));
+	d->calm = must(evtimer_new(d->loop, on_calm, d));
+	d->subscription = scheduler_subscribe(d->scheduler, on_event, d);
+	d->handlers = (struct handlers){ .scheduler = d->scheduler,
+		.started_at = clock_now(),
+		.reload = reload,
+		.reload_arg = d };
+	d->server = server_new(d->loop, handlers_run, &d->handlers);
+	d->place = place_new(d->server);
+}
+
+/* Orders in flight are left to the next start; what is being written is waited for. */
+static void
+finish_saving(struct acmed *d)
+{
+	int64_t until_ms = clock_monotonic_ms() + STOP_MS;
+	struct timeval tick = { .tv_usec = 50000 };
+
+	while (scheduler_is_saving(d->scheduler) && clock_monotonic_ms() < until_ms) {
+		event_base_loopexit(d->loop, &tick);
+		event_base_loop(d->loop, EVLOOP_ONCE);
+	}
+}
+
+static void
+tear_down(struct acmed *d)
+{
+	place_free(d->place);
+	server_free(d->server);
+	account_wait_free(d->default_key);
+	subscription_free(d->subscription);
+	scheduler_free(d->scheduler);
+	http01_free(d->http01);
+	accounts_free(d->accounts);
+	directories_free(d->directories);
+	http_free(d->http);
+	worker_free(d->worker); /* after all who have tasks there, before what those use */
+	store_close(d->store);
+	for (size_t i = 0; i < sizeof(d->signals) / sizeof(d->signals[0]); i++)
+		if (d->signals[i] != NULL)
+			event_free(d->signals[i]);
+	if (d->status != NULL)
+		event_free(d->status);
+	if (d->calm != NULL)
+		event_free(d->calm);
+	notify_free(d->notify);
+	config_free(d->config);
+	if (d->loop != NULL)
+		event_base_free(d->loop);
+}
+
+static void
+set_log_target(const struct config *config)
+{
+	const char *target = config->log_target;
+	bool under_journal = notify_under_journal();
+
+	if (str_eq(target, "journal") || (str_eq(target, "auto") && under_journal))
+		log_set_sink(notify_journal_sink);
+	else if (str_eq(target, "syslog"))
+		log_set_sink(log_sink_syslog);
+	else
+		log_set_priorities(under_journal);
+}
+
+static int
+start(struct acmed *d, struct config *config, struct err *err)
+{
+	d->store = store_open(config->state_dir, err);
+	if (d->store == NULL)
+		return -1;
+	d->loop = new_loop();
+	build(d);
+	watch_signals(d);
+	use_config(d, config_ref(config));
+	if (listen_http01(d, err) == -1 || place_listen(d->place, config, err) == -1)
+		return -1;
+	return 0;
+}
+
+int
+daemon_run(const struct daemon_options *options)
+{
+	struct acmed d = { .options = options };
+	struct problems problems = { 0 };
+	CLEAN(config) struct config *config = config_load(options->config, &problems);
+	struct err err = { 0 };
+	char certs[STR_COUNT_SIZE], accounts[STR_COUNT_SIZE];
+
+	if (config != NULL)
+		set_log_target(config);
+	log_problems(&problems);
+	problems_clear(&problems);
+	if (config == NULL)
+		return DAEMON_EXIT_CONFIG;
+	umask(0077);
+	if (start(&d, config, &err) == -1) {
+		log_error("%s", err.text);
+		d.failed = true;
+	} else {
+		log_info("acmed %s: %s, %s", PACKAGE_VERSION,
+		    str_count(config->n_certs, "certificate", certs),
+		    str_count(config->n_accounts, "account", accounts));
+		notify_ready();
+		tell_status(-1, 0, &d);
+		event_base_dispatch(d.loop);
+		notify_stopping();
+		finish_saving(&d);
+	}
+	tear_down(&d);
+	return d.failed ? 1 : 0;
+}

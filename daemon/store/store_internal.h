@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC */
+/* store_internal - what the files of this folder share. */
+#ifndef ACMED_STORE_INTERNAL_H
+#define ACMED_STORE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/err.h"
+
+struct json_object;
+struct key;
+
+/* Open directories, so that nothing depends on what a path means later. */
+struct store {
+	char *path;
+	int dir;
+	int accounts;
+	int archive;
+	int live;
+	int staging;
+	int state;
+	int lock;
+};
+
+/* ---- layout.c ---- */
+
+/* errno after a failure: ENOENT where it is missing, EBADMSG where what lies there is
+ * damaged (trying again will not mend it), something else where it could not be read. */
+
+/* "NAME: is WHAT", or what errno says where `what` is NULL; errno is set. */
+int layout_fail(struct err *err, int errnum, const char *name, const char *what);
+
+/* A directory that exists, and is no symbolic link. */
+int layout_open(int dir, const char *name, struct err *err);
+
+/* A regular file that is no symbolic link; its mode is tightened to 0600. */
+char *layout_read(int dir, const char *name, size_t most, size_t *length, struct err *err);
+
+struct key *layout_read_key(int dir, const char *name, struct err *err);
+
+/* The same, of a JSON object. */
+struct json_object *layout_read_json(int dir, const char *name, struct err *err);
+
+/* Puts NAME where NAME.damaged says what it is, and says so in the log. */
+void layout_set_aside(const struct store *s, int dir, const char *folder, const char *name,
+    const char *why);
+
+/* Makes the directory and sees to it that it is still there after a power cut. */
+int layout_make_dir(int dir, const char *name, struct err *err);
+
+/* The names in a directory, in no order; "." and ".." left out. */
+char **layout_list(int dir, struct err *err);
+
+/* Makes a directory that must not exist: opened, and not synced. */
+int layout_new_dir(int dir, const char *name, struct err *err);
+
+/* What file_replace() and file_switch_link() leave behind when they are killed. */
+void layout_remove_leftovers(int dir);
+
+/* ---- generation.c ---- */
+
+#define KEY_FILE   "privkey.pem"
+#define LEAF_FILE  "cert.pem"
+#define REST_FILE  "chain.pem"
+#define CHAIN_FILE "fullchain.pem"
+
+/* The name of a generation: at least four digits, more where four do not do. */
+struct number {
+	char text[16];
+};
+
+struct number number_print(unsigned n);
+
+/* 0 for whatever number_print() would not have written. */
+unsigned number_parse(const char *s);
+
+/* What live/CERT points to. 0, and errno as layout.c sets it, where it says nothing that we
+ * would have written. */
+unsigned generation_live(const struct store *s, const char *cert, struct err *err);
+
+#endif
