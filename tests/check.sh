@@ -18,6 +18,12 @@ fuzzed=$source_dir/build/check-fuzz
 
 # ---- one check: its line, its log, its result ----
 
+# What failed, before the end of it: who reads this may see only a part of it.
+what_failed() { # LOG
+	grep -A 8 '^FAIL' "$1" | head -n 40
+	tail -n 15 "$1"
+}
+
 one() { # NAME COMMAND...
 	name=$1
 	shift
@@ -28,8 +34,8 @@ one() { # NAME COMMAND...
 		echo ok >>"$results"
 	else
 		# In one go, so that two that end together stay apart.
-		printf '%s\n' "FAIL $name ($(($(date +%s) - begun)) s), $log ends:
-$(tail -n 60 "$log" | sed 's/^/     | /')"
+		printf '%s\n' "FAIL $name ($(($(date +%s) - begun)) s), $log says:
+$(what_failed "$log" | sed 's/^/     | /')"
 		echo FAIL >>"$results"
 		return 1
 	fi

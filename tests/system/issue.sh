@@ -98,7 +98,7 @@ state_one() { # MEMBER
 }
 equal "it names the CA" "$(state_one issued_by)" "$directory"
 equal "and the serial number" "$(state_one serial | tr a-f A-F)" \
-	"$(serial one | sed 's/^0*//')"
+	"$(serial one)"
 equal "no failure and no order are left in it" \
 	"$(grep -oE '"(order|failure)"' "$state/state/one.json")" ""
 contains "the window that the CA suggests is in it" "$(state_one ari.start)" T
@@ -111,13 +111,20 @@ contains "an account's key may be RSA" \
 equal "each account was registered once" "$(pebble_posts sign-me-up)" 2
 
 echo "== how often the CA is asked"
-before=$(pebble_posts)
+posts_by_path() {
+	for path in order-plz authZ/ chalZ/ finalize-order/ my-order/ certZ/; do
+		pebble_posts "$path"
+	done
+}
+before=$(posts_by_path)
 check "one is issued again by command" ctl issue one
-equal "one name costs 7 requests" $(($(pebble_posts) - before)) 7
-for path in order-plz authZ/ chalZ/ finalize-order/ my-order/ certZ/; do
-	contains "$path is among the last of them" \
-		"$(grep -o 'POST /[^ ]*' "$scratch/pebble.log" | tail -n 7)" "$path"
-done
+# Both polls may find a CA that is not done yet: the exact number is asked of the other CA below.
+asked=$(posts_by_path | paste - /dev/fd/3 3<<-END | awk '{ print $1 - $2 }' | paste -s -d " "
+	$before
+	END
+)
+check "each is asked once, and polled as often as it takes: $asked" \
+	expr "$asked" : '1 [2-9] 1 1 [1-9] 1$'
 equal "its state has a second version" "$(readlink "$state/live/one")" \
 	../archive/one/0002
 check "and that is a whole one" verifies one
@@ -246,4 +253,9 @@ faults '{"at": "finalize", "do": "order-status", "value": "processing"}'
 check "issued again" ctl issue quick
 equal "validating at once it is asked 6 times" \
 	"$(acme_requests)" "newOrder authz challenge finalize order certificate 1"
+faults '{"at": "challenge", "set": {"status": "processing"}}' \
+	'{"at": "finalize", "do": "order-status", "value": "processing"}'
+check "issued once more" ctl issue quick
+equal "doing neither at once it is asked 7 times" "$(acme_requests)" \
+	"newOrder authz challenge authz finalize order certificate 1"
 equal "all is for its owner alone, whatever the umask" "$(wide_open)" ""
