@@ -35,6 +35,7 @@ struct err {
 	time_t retry_after; /* seconds, as the CA put it; 0 where it did not */
 	char problem[48];   /* ACME problem type without its URN prefix, or "" */
 	char instance[192]; /* a page for a person that the CA named, or "" */
+	char about[256];    /* the identifier whose validation failed, or "" */
 	char text[512];     /* for people: "context: context: what happened" */
 };
 

@@ -67,14 +67,23 @@ xstrndup(const char *s, size_t length)
 }
 
 char *
+xvasprintf(const char *fmt, va_list args)
+{
+	char *s;
+
+	if (vasprintf(&s, fmt, args) == -1)
+		out_of_memory("asprintf");
+	return s;
+}
+
+char *
 xasprintf(const char *fmt, ...)
 {
 	char *s;
 	va_list args;
 
 	va_start(args, fmt);
-	if (vasprintf(&s, fmt, args) == -1)
-		out_of_memory("asprintf");
+	s = xvasprintf(fmt, args);
 	va_end(args);
 	return s;
 }

@@ -6,6 +6,7 @@
 #ifndef ACMED_MEM_H
 #define ACMED_MEM_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "common/err.h"
@@ -16,6 +17,7 @@ void *xmemdup(const void *p, size_t length);
 char *xstrdup(const char *s); /* NULL for NULL */
 char *xstrndup(const char *s, size_t length);
 char *xasprintf(const char *fmt, ...) PRINTF(1, 2);
+char *xvasprintf(const char *fmt, va_list args) PRINTF(1, 0);
 
 /* Overwrites a secret, frees it. NULL is fine. */
 void secret_free(void *p, size_t length);

@@ -21,6 +21,11 @@ enum method_flag {
 	X(issue, "Issue", METHOD_CHANGES | METHOD_STREAMS, "Obtain a certificate now")   \
 	X(renew, "Renew", METHOD_CHANGES | METHOD_STREAMS,                               \
 	    "Renew what is due, or by force")                                            \
+	X(rollback, "Rollback", METHOD_CHANGES | METHOD_STREAMS,                         \
+	    "Put an earlier version back and deploy it")                                 \
+	X(hold, "Hold", METHOD_CHANGES, "No orders for a certificate for a while")       \
+	X(resume, "Resume", METHOD_CHANGES, "Orders again")                              \
+	X(plan, "Plan", METHOD_READS, "What a reload would do")                          \
 	X(config_show, "ConfigShow", METHOD_READS, "The configuration in force")         \
 	X(reload, "Reload", METHOD_CHANGES, "Read the configuration again")              \
 	X(watch, "Watch", METHOD_READS | METHOD_STREAMS, "Events as they happen")        \

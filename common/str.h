@@ -40,6 +40,7 @@ bool strv_contains(const char *const *list, const char *s);
 bool strv_same_set(const char *const *a, const char *const *b); /* order does not count */
 char **strv_copy(const char *const *list);
 void strv_add(char ***list, const char *s); /* copies s */
+void strv_addf(char ***list, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 char *strv_join(const char *const *list, const char *between);
 void strv_free(char **list);
 DEFINE_CLEAN(strv, char *);

@@ -63,6 +63,18 @@ strv_add(char ***list, const char *s)
 	(*list)[n + 1] = NULL;
 }
 
+void
+strv_addf(char ***list, const char *fmt, ...)
+{
+	CLEAN(string) char *s = NULL;
+	va_list args;
+
+	va_start(args, fmt);
+	s = xvasprintf(fmt, args);
+	va_end(args);
+	strv_add(list, s);
+}
+
 char *
 strv_join(const char *const *list, const char *between)
 {

@@ -95,7 +95,7 @@ handle_more(struct ctl *ctl, struct json_object *parameters,
 
 	if (ctl->json)
 		ctl_print_json(ctl, parameters);
-	else if (event != NULL)
+	if (event != NULL)
 		handler->on_event(ctl, event, handler->arg);
 }
 
@@ -125,14 +125,6 @@ read_events(struct ctl *ctl, const struct stream_handler *handler, struct json_o
 	}
 }
 
-/* Without somebody who looks on, the daemon has one answer to make. */
-static bool
-wants_events(const struct ctl *ctl, enum method method)
-{
-	return method == METHOD_watch || !ctl->quiet || ctl->verbose || ctl->json ||
-	       ctl->silence_s >= 0; /* that is measured between events */
-}
-
 int
 ctl_stream(struct ctl *ctl, enum method method, struct json_object *parameters,
     const struct stream_handler *handler, struct json_object **ret)
@@ -141,7 +133,7 @@ ctl_stream(struct ctl *ctl, enum method method, struct json_object *parameters,
 	CLEAN(json) struct json_object *message = NULL;
 	struct err err = { 0 };
 	enum client_result result;
-	int status = send_call(ctl, method, owned, wants_events(ctl, method));
+	int status = send_call(ctl, method, owned, true);
 
 	if (status != STATUS_DONE)
 		return status;
@@ -155,14 +147,6 @@ ctl_stream(struct ctl *ctl, enum method method, struct json_object *parameters,
 	return STATUS_DONE;
 }
 
-static bool
-is_first_word(const char *text, const char *word)
-{
-	size_t length = strlen(word);
-
-	return str_starts(text, word) && (text[length] == '\0' || text[length] == ' ');
-}
-
 char *
 event_text(struct json_object *event)
 {
@@ -171,7 +155,7 @@ event_text(struct json_object *event)
 
 	if (text == NULL || *text == '\0')
 		text = step != NULL ? step : "";
-	if (step == NULL || is_first_word(text, step))
+	if (step == NULL || text_is_first_word(text, step))
 		return xstrdup(text);
 	return xasprintf("%s %s", step, text);
 }

@@ -36,8 +36,9 @@ struct ctl {
 	const char *socket;
 	const char *config;
 	bool json, quiet, verbose;
-	int silence_s;         /* -1: not given */
-	const char *subject;   /* the certificate that it is about; NULL: many, or none */
+	int silence_s;       /* -1: not given */
+	const char *subject; /* the certificate that it is about; NULL: many, or none */
+	const char *reached; /* what is in force by now, and may fail to be put into use */
 	struct client *client; /* connected by the first call */
 };
 
@@ -64,6 +65,7 @@ void ctl_print_json(struct ctl *ctl, struct json_object *value);
 /* ---- call.c: asking the daemon ---- */
 
 struct stream_handler {
+	/* With --json, too. */
 	void (*on_event)(struct ctl *ctl, struct json_object *event, void *arg);
 	void *arg;
 };
@@ -90,7 +92,11 @@ int cmd_show(struct ctl *ctl);
 int cmd_why(struct ctl *ctl);
 int cmd_issue(struct ctl *ctl);
 int cmd_renew(struct ctl *ctl);
+int cmd_rollback(struct ctl *ctl);
+int cmd_hold(struct ctl *ctl);
+int cmd_resume(struct ctl *ctl);
 int cmd_watch(struct ctl *ctl);
+int cmd_plan(struct ctl *ctl);
 int cmd_reload(struct ctl *ctl);
 int cmd_ping(struct ctl *ctl);
 int cmd_version(struct ctl *ctl);
@@ -103,7 +109,7 @@ int cmd_help(struct ctl *ctl);
  * where its order is under way already. */
 int issue_now(struct ctl *ctl, const char *name, bool join);
 
-extern const struct option_info status_options[], renew_options[];
+extern const struct option_info status_options[], renew_options[], hold_options[];
 
 /* For -h, and for a command line that was not understood. */
 void help_overview(FILE *out);

@@ -5,16 +5,13 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
-#include "common/timefmt.h"
 #include "ctl/cmd.h"
+#include "ctl/health.h"
 #include "ctl/table.h"
+#include "ctl/why.h"
 
 #define STATE_COLUMN 1
 #define TEXT_MOST    512 /* bytes of one text in a line */
-
-/* How late a renewal may begin before a monitoring system is told: the daemon's timers
- * and its question to the CA take seconds. */
-#define LATE_S 60
 
 const struct option_info status_options[] = {
 	{ 0, "check", NULL,
@@ -22,59 +19,7 @@ const struct option_info status_options[] = {
 	{ 0 },
 };
 
-/* ---- status --check ---- */
-
-/* Whether the instant is there, and has been for `grace` seconds. */
-static bool
-is_past(const struct ctl *ctl, const char *instant, time_t grace)
-{
-	struct err err = { 0 };
-	time_t at;
-
-	return instant != NULL && timefmt_parse(instant, &at, &err) == 0 &&
-	       at + grace < ctl->screen.now;
-}
-
-static enum color
-color_of(const struct ctl *ctl, struct json_object *certificate)
-{
-	const char *state = json_get_string(certificate, "state");
-
-	if (str_eq(state, "failed") || str_eq(state, "expired") ||
-	    is_past(ctl, json_get_string(certificate, "not_after"), 0))
-		return COLOR_BAD;
-	return str_eq(state, "valid") ? COLOR_GOOD : COLOR_WARN;
-}
-
-/* What is wrong with a certificate, in a few words; NULL: nothing is. */
-static char *
-complaint_of(const struct ctl *ctl, struct json_object *certificate)
-{
-	const char *state = json_get_string(certificate, "state");
-	const char *not_after = json_get_string(certificate, "not_after");
-	const char *next = json_get_string(certificate, "next_renewal");
-	const char *step = json_get_string(certificate, "step");
-	const char *last_error = json_get_string(certificate, "last_error");
-	const char *what = NULL;
-	CLEAN(string) char *when = NULL;
-
-	if (is_past(ctl, not_after, 0) || str_eq(state, "expired"))
-		what = "expired";
-	else if (str_eq(state, "failed"))
-		what = "failed";
-	if (what != NULL && last_error != NULL)
-		return xasprintf("%s: %s", what, last_error);
-	if (what != NULL && not_after == NULL)
-		return xstrdup(what);
-	if (what != NULL) {
-		when = render_time(&ctl->screen, not_after, TIME_FULL);
-		return xasprintf("%s, not after %s", what, when);
-	}
-	if (step != NULL || !is_past(ctl, next, LATE_S))
-		return NULL;
-	when = render_time(&ctl->screen, next, TIME_FULL);
-	return xasprintf("renewal overdue since %s", when);
-}
+/* ---- status ---- */
 
 static int
 check_all(struct ctl *ctl, struct json_object *certificates)
@@ -86,7 +31,7 @@ check_all(struct ctl *ctl, struct json_object *certificates)
 		struct json_object *certificate =
 		    json_object_array_get_idx(certificates, i);
 		const char *name = json_get_string(certificate, "name");
-		CLEAN(string) char *complaint = complaint_of(ctl, certificate);
+		CLEAN(string) char *complaint = health_complaint(&ctl->screen, certificate);
 		CLEAN(string) char *line = NULL;
 		CLEAN(string) char *clean = NULL;
 
@@ -102,24 +47,6 @@ check_all(struct ctl *ctl, struct json_object *certificates)
 		fprintf(ctl->screen.out, "OK: %zu certificate%s\n", n, n == 1 ? "" : "s");
 	text_clear(&bad);
 	return n_bad > 0 ? STATUS_FAILED : STATUS_DONE;
-}
-
-/* ---- status ---- */
-
-static char *
-last_result_of(struct json_object *certificate)
-{
-	const char *step = json_get_string(certificate, "step");
-	const char *result = json_get_string(certificate, "last_result");
-	const char *error = json_get_string(certificate, "last_error");
-
-	if (step != NULL)
-		return xasprintf("now: %s", step);
-	if (result != NULL && error != NULL)
-		return xasprintf("%s: %s", result, error);
-	if (result == NULL)
-		result = error;
-	return xstrdup(result != NULL ? result : "-");
 }
 
 static const char *
@@ -144,7 +71,7 @@ build_table(const struct ctl *ctl, struct json_object *certificates, enum time_s
 		CLEAN(string)
 		char *next = render_time(&ctl->screen,
 		    json_get_string(certificate, "next_renewal"), style);
-		CLEAN(string) char *last = last_result_of(certificate);
+		CLEAN(string) char *last = health_result(certificate);
 		const char *const cells[] = {
 			or_dash(json_get_string(certificate, "name")),
 			or_dash(json_get_string(certificate, "state")),
@@ -153,7 +80,8 @@ build_table(const struct ctl *ctl, struct json_object *certificates, enum time_s
 			last,
 		};
 
-		table_add(table, cells, STATE_COLUMN, color_of(ctl, certificate));
+		table_add(table, cells, STATE_COLUMN,
+		    health_color(&ctl->screen, certificate));
 	}
 	return table;
 }
@@ -243,74 +171,14 @@ cmd_show(struct ctl *ctl)
 	return status;
 }
 
-/* What the daemon's next step is, where it has no sentence for it. */
-static char *
-next_of(const struct ctl *ctl, struct json_object *decision)
-{
-	const char *next = json_get_string(decision, "next");
-	const char *action = json_get_string(decision, "action");
-	const char *act_at = json_get_string(decision, "act_at");
-	CLEAN(string) char *when = NULL;
-
-	if (next != NULL)
-		return str_printable(next, TEXT_MOST);
-	if (act_at == NULL)
-		return str_printable(or_dash(action), TEXT_MOST);
-	when = render_time(&ctl->screen, act_at, TIME_FULL);
-	return xasprintf("%s, at %s", str_eq(action, "wait") ? "wait" : "act", when);
-}
-
-static void
-print_instant(const struct ctl *ctl, struct json_object *decision, const char *key,
-    const char *label)
-{
-	const char *instant = json_get_string(decision, key);
-	CLEAN(string) char *when = NULL;
-
-	if (instant == NULL)
-		return;
-	when = render_time(&ctl->screen, instant, TIME_FULL);
-	fprintf(ctl->screen.out, "%s: %s\n", label, when);
-}
-
-static void
-print_reasons(const struct ctl *ctl, struct json_object *reasons)
-{
-	if (reasons == NULL || json_object_array_length(reasons) == 0)
-		return;
-	fputs("Because:\n", ctl->screen.out);
-	for (size_t i = 0; i < json_object_array_length(reasons); i++) {
-		struct json_object *reason = json_object_array_get_idx(reasons, i);
-		const char *text = json_get_string(reason, "text");
-		CLEAN(string) char *clean = NULL;
-
-		if (text == NULL)
-			text = or_dash(json_get_string(reason, "code"));
-		clean = str_printable(text, TEXT_MOST);
-		fprintf(ctl->screen.out, "  - %s\n", clean);
-	}
-}
-
 int
 cmd_why(struct ctl *ctl)
 {
 	int status;
 	CLEAN(json)
 	struct json_object *decision = ask_about(ctl, METHOD_why, "decision", &status);
-	CLEAN(string) char *name = NULL;
-	CLEAN(string) char *next = NULL;
 
-	if (decision == NULL)
-		return status;
-	name = str_printable(or_dash(json_get_string(decision, "name")), TEXT_MOST);
-	next = next_of(ctl, decision);
-	fprintf(ctl->screen.out, "%s%s%s: %s\n", color_start(&ctl->screen, COLOR_HEAD),
-	    name, color_end(&ctl->screen, COLOR_HEAD), next);
-	if (!str_eq(json_get_string(decision, "due_at"),
-		json_get_string(decision, "act_at")))
-		print_instant(ctl, decision, "due_at", "Due at");
-	print_instant(ctl, decision, "act_at", "Acts at");
-	print_instant(ctl, decision, "poll_at", "Asks the CA again at");
-	print_reasons(ctl, json_get_array(decision, "reasons"));
+	if (decision != NULL)
+		why_print(&ctl->screen, decision);
 	return status;
 }

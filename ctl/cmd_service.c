@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* cmd_service - the daemon itself: reload, watch, ping, version, log-level. */
+/* cmd_service - the daemon itself: plan, reload, watch, ping, version, log-level. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +9,7 @@
 #include "common/str.h"
 #include "common/timefmt.h"
 #include "ctl/cmd.h"
+#include "ctl/table.h"
 
 #define TEXT_MOST 1024
 
@@ -54,7 +55,74 @@ cmd_reload(struct ctl *ctl)
 	return STATUS_DONE;
 }
 
+/* ---- plan ---- */
+
+static const char *
+or_dash(const char *s)
+{
+	return s != NULL ? s : "-";
+}
+
+/* What takes something away is to be seen. */
+static enum color
+plan_color(const char *action)
+{
+	return str_eq(action, "archive") ? COLOR_WARN : COLOR_NONE;
+}
+
+static void
+print_plan(const struct screen *screen, struct json_object *plan)
+{
+	static const char *const headings[] = { "CERTIFICATE", "ACTION", "WHY", NULL };
+	CLEAN(table) struct table *table = table_new(headings);
+
+	for (size_t i = 0; i < json_object_array_length(plan); i++) {
+		struct json_object *one = json_object_array_get_idx(plan, i);
+		const char *action = json_get_string(one, "action");
+		const char *const cells[] = { or_dash(json_get_string(one, "name")),
+			or_dash(action), or_dash(json_get_string(one, "reason")) };
+
+		table_add(table, cells, 1, plan_color(action));
+	}
+	table_print(table, screen);
+}
+
+int
+cmd_plan(struct ctl *ctl)
+{
+	CLEAN(json) struct json_object *reply = NULL;
+	int status = ctl_call(ctl, METHOD_plan, NULL, &reply);
+	struct json_object *plan;
+
+	if (status != STATUS_DONE)
+		return status;
+	ctl_print_problems(json_get_array(reply, "warnings"));
+	plan = json_get_array(reply, "plan");
+	if (ctl->json)
+		ctl_print_json(ctl, reply);
+	else if (plan != NULL && json_object_array_length(plan) > 0)
+		print_plan(&ctl->screen, plan);
+	else if (!ctl->quiet)
+		fputs("nothing would change for any certificate\n", ctl->screen.out);
+	return STATUS_DONE;
+}
+
 /* ---- watch ---- */
+
+static enum color
+event_color(const char *kind)
+{
+	static const char *const good[] = { "issued", "renewed", "deployed", "verified",
+		"recovered", NULL };
+	static const char *const bad[] = { "failed", "deploy-failed", "expiring", NULL };
+	static const char *const warn[] = { "rolled-back", "incident", "held", NULL };
+
+	if (strv_contains(good, kind))
+		return COLOR_GOOD;
+	if (strv_contains(bad, kind))
+		return COLOR_BAD;
+	return strv_contains(warn, kind) ? COLOR_WARN : COLOR_NONE;
+}
 
 static char *
 event_time(const struct ctl *ctl, const char *text)
@@ -69,23 +137,38 @@ event_time(const struct ctl *ctl, const char *text)
 	return xasprintf("%.19s", timefmt_local(at, local));
 }
 
+/* Without the name and the event, which stand in front of it already. */
+static char *
+watched_text(struct json_object *event, const char *kind)
+{
+	CLEAN(string) char *text = event_text(event);
+	const char *rest = text_without_name(json_get_string(event, "name"), text);
+
+	if (str_starts(rest, kind) && str_starts(rest + strlen(kind), ", "))
+		rest += strlen(kind) + strlen(", ");
+	return xstrdup(rest);
+}
+
 /* TIME NAME EVENT TEXT */
 static void
 on_watched(struct ctl *ctl, struct json_object *event, void *arg)
 {
-	const char *name = json_get_string(event, "name");
-	const char *kind = json_get_string(event, "event");
-	CLEAN(string) char *text = event_text(event);
+	const struct screen *screen = &ctl->screen;
+	const char *kind = or_dash(json_get_string(event, "event"));
+	CLEAN(string) char *text = watched_text(event, kind);
 	CLEAN(string) char *when = event_time(ctl, json_get_string(event, "time"));
-	CLEAN(string) char *line = NULL;
-	CLEAN(string) char *clean = NULL;
+	CLEAN(string)
+	char *name = str_printable(or_dash(json_get_string(event, "name")), TEXT_MOST);
+	CLEAN(string) char *clean_kind = str_printable(kind, TEXT_MOST);
+	CLEAN(string) char *clean = render_words(screen, text, TEXT_MOST);
 
 	(void)arg;
-	line = xasprintf("%s %s %s %s", when, name != NULL ? name : "-",
-	    kind != NULL ? kind : "-", text);
-	clean = str_printable(line, TEXT_MOST);
-	fprintf(ctl->screen.out, "%s\n", clean);
-	fflush(ctl->screen.out);
+	if (ctl->json)
+		return;
+	fprintf(screen->out, "%s %s %s%s%s %s\n", when, name,
+	    color_start(screen, event_color(kind)), clean_kind,
+	    color_end(screen, event_color(kind)), clean);
+	fflush(screen->out);
 }
 
 int
@@ -98,7 +181,7 @@ cmd_watch(struct ctl *ctl)
 	if (status != STATUS_DONE)
 		return status;
 	/* The last message of a stream may hold an event, too. */
-	if (!ctl->json && json_get_object(reply, "event") != NULL)
+	if (json_get_object(reply, "event") != NULL)
 		on_watched(ctl, json_get_object(reply, "event"), NULL);
 	return STATUS_DONE;
 }
@@ -113,27 +196,36 @@ printable_member(struct json_object *reply, const char *key)
 	return str_printable(value != NULL ? value : "?", TEXT_MOST);
 }
 
+static void
+print_ping(const struct ctl *ctl, struct json_object *reply)
+{
+	CLEAN(string) char *version = printable_member(reply, "version");
+	long long n = json_get_int(reply, "certificates", 0);
+	long long longest_ms = json_get_int(reply, "loop_longest_ms", -1);
+	char uptime[TIMEFMT_SIZE];
+
+	timefmt_duration((time_t)json_get_int(reply, "uptime_seconds", 0), uptime);
+	fprintf(ctl->screen.out, "acmed %s is alive: pid %lld, up %s, %lld certificate%s",
+	    version, (long long)json_get_int(reply, "pid", 0), uptime, n,
+	    n == 1 ? "" : "s");
+	if (longest_ms >= 0)
+		fprintf(ctl->screen.out, ", never busy for more than %lld ms",
+		    longest_ms + 1); /* it was rounded down */
+	fputc('\n', ctl->screen.out);
+}
+
 int
 cmd_ping(struct ctl *ctl)
 {
 	CLEAN(json) struct json_object *reply = NULL;
-	CLEAN(string) char *version = NULL;
-	char uptime[TIMEFMT_SIZE];
 	int status = ctl_call(ctl, METHOD_ping, NULL, &reply);
-	long long n;
 
 	if (status != STATUS_DONE)
 		return status;
 	if (ctl->json)
 		ctl_print_json(ctl, reply);
-	if (ctl->json || ctl->quiet)
-		return STATUS_DONE;
-	version = printable_member(reply, "version");
-	timefmt_duration((time_t)json_get_int(reply, "uptime_seconds", 0), uptime);
-	n = json_get_int(reply, "certificates", 0);
-	fprintf(ctl->screen.out, "acmed %s is alive: pid %lld, up %s, %lld certificate%s\n",
-	    version, (long long)json_get_int(reply, "pid", 0), uptime, n,
-	    n == 1 ? "" : "s");
+	else if (!ctl->quiet)
+		print_ping(ctl, reply);
 	return STATUS_DONE;
 }
 

@@ -73,7 +73,7 @@ progress_step(struct progress *p, const char *step)
 void
 progress_tick(struct progress *p)
 {
-	if (!p->quiet && p->screen->color)
+	if (p->screen != NULL && !p->quiet && p->screen->color)
 		draw(p);
 }
 

@@ -25,7 +25,7 @@ void progress_end(struct progress *progress); /* twice is fine */
 /* `step` is printable. */
 void progress_step(struct progress *progress, const char *step);
 
-/* A second went by. */
+/* A second went by; also where nothing was started. */
 void progress_tick(struct progress *progress);
 
 /* Before anything else is written to the terminal. */

@@ -122,6 +122,24 @@ text_fit(const struct screen *screen, const char *s, unsigned width)
 	return xasprintf("%.*s%s", (int)length, s, mark);
 }
 
+bool
+text_is_first_word(const char *text, const char *word)
+{
+	size_t length = strlen(word);
+
+	return str_starts(text, word) && (text[length] == '\0' || text[length] == ' ');
+}
+
+const char *
+text_without_name(const char *name, const char *text)
+{
+	size_t length = name != NULL ? strlen(name) : 0;
+
+	if (length > 0 && strncmp(text, name, length) == 0 && text[length] == ':')
+		return text + length + strspn(text + length, ": ");
+	return text;
+}
+
 /* ---- instants ---- */
 
 static char *
@@ -149,6 +167,43 @@ render_time(const struct screen *screen, const char *text, enum time_style style
 	if (timefmt_parse(text, &at, &err) == -1)
 		return str_printable(text, VALUE_MOST);
 	return print_instant(screen, at, style);
+}
+
+/* Bytes of the instant that the text begins with; 0: it begins with none. */
+static size_t
+instant_at(const char *text, time_t *ret)
+{
+	char copy[sizeof("2026-05-01T12:00:00Z")];
+	size_t length = strnlen(text, sizeof(copy) - 1);
+	struct err err = { 0 };
+
+	if (*text < '0' || *text > '9')
+		return 0;
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	return timefmt_parse(copy, ret, &err) == 0 ? length : 0;
+}
+
+char *
+render_words(const struct screen *screen, const char *text, size_t most)
+{
+	CLEAN(string) char *clean = str_printable(text, most);
+	struct text words = { 0 };
+
+	if (!screen->terminal)
+		return TAKE(clean);
+	for (const char *c = clean; *c != '\0';) {
+		char local[TIMEFMT_SIZE];
+		time_t at;
+		size_t length = instant_at(c, &at);
+
+		if (length > 0)
+			text_add(&words, "%.16s", timefmt_local(at, local));
+		else
+			text_add_bytes(&words, c, 1);
+		c += length > 0 ? length : 1;
+	}
+	return text_take(&words);
 }
 
 /* ---- objects ---- */

@@ -52,8 +52,18 @@ unsigned text_width(const char *s);
 /* A copy that takes `width` columns at most; what was cut shows at its end. */
 char *text_fit(const struct screen *screen, const char *s, unsigned width);
 
+/* Does the text begin with that word, or words? */
+bool text_is_first_word(const char *text, const char *word);
+
+/* What follows "NAME: ", where the text begins with that; NULL for no name. */
+const char *text_without_name(const char *name, const char *text);
+
 /* The daemon's instant, or a printable copy of it where it is none; NULL gives "-". */
 char *render_time(const struct screen *screen, const char *text, enum time_style style);
+
+/* The daemon's words, printable: at most `most` bytes of them. On a terminal the instants
+ * among them become local. */
+char *render_words(const struct screen *screen, const char *text, size_t most);
 
 /* Member by member, "key: value", nested ones further to the right. */
 void render_object(const struct screen *screen, struct json_object *object);

@@ -146,8 +146,8 @@ say_acme_problem(struct json_object *parameters, struct text *t)
 static void
 say_network(struct json_object *parameters, struct text *t)
 {
-	text_add(t, "the CA was not reached: ");
 	add_member(t, parameters, "detail");
+	text_add(t, "; acmed tries again by itself");
 }
 
 static void
@@ -308,11 +308,17 @@ print_subject_sentence(struct ctl *ctl, const char *sentence)
 	CLEAN(string) char *clean = str_printable(ctl->subject, SENTENCE_MOST);
 	CLEAN(string) char *whole = NULL;
 
-	if (str_starts(sentence, clean) && sentence[strlen(clean)] == ':') {
+	const char *rest = text_without_name(clean, sentence);
+
+	/* "NAME is on hold" names it, too. */
+	if (ctl->reached == NULL && text_is_first_word(sentence, clean)) {
 		print_sentence(ctl, sentence);
 		return;
 	}
-	whole = xasprintf("%s: %s", clean, sentence);
+	if (ctl->reached == NULL)
+		whole = xasprintf("%s: %s", clean, rest);
+	else
+		whole = xasprintf("%s: %s, but not in use: %s", clean, ctl->reached, rest);
 	print_sentence(ctl, whole);
 }
 
@@ -328,7 +334,11 @@ ctl_refused(struct ctl *ctl, struct json_object *message)
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		if (!str_eq(refusals[i].error, error))
 			continue;
-		refusals[i].say(parameters, &sentence);
+		/* What is in force by now is no longer the CA's affair. */
+		if (refusals[i].of_subject && ctl->reached != NULL)
+			say_failed(parameters, &sentence);
+		else
+			refusals[i].say(parameters, &sentence);
 		status = refusals[i].status;
 		of_subject = refusals[i].of_subject;
 	}

@@ -16,17 +16,26 @@
 #include "daemon/control/handlers.h"
 #include "daemon/control/place.h"
 #include "daemon/control/server.h"
+#include "daemon/daemon_internal.h"
+#include "daemon/hook/hook.h"
+#include "daemon/io/bus.h"
 #include "daemon/io/clock.h"
 #include "daemon/io/http.h"
+#include "daemon/io/lag.h"
 #include "daemon/io/listener.h"
 #include "daemon/io/memory.h"
 #include "daemon/io/notify.h"
+#include "daemon/io/probe.h"
 #include "daemon/io/worker.h"
 #include "daemon/renew/scheduler.h"
+#include "daemon/renew/units.h"
 #include "daemon/store/store.h"
 
 /* Key generation and syncs side by side; more would only queue at the disk. */
 #define WORKERS_MAX 4
+
+/* Hooks side by side. */
+#define HOOKS_MAX 16
 
 /* Sockets of one name that a service manager passes. */
 #define SOCKETS_MAX 16
@@ -40,150 +49,6 @@
 /* The status text looks at every certificate: not where there are very many. */
 #define STATUS_CERTS_MAX 1000
 
-struct acmed {
-	const struct daemon_options *options;
-	struct config *config;
-	struct event_base *loop;
-	struct notify *notify;
-	struct worker *worker;
-	struct http *http;
-	struct store *store;
-	struct directories *directories;
-	struct accounts *accounts;
-	struct http01 *http01;
-	struct challenge_servers servers;
-	struct scheduler *scheduler;
-	struct subscription *subscription;
-	struct handlers handlers;
-	struct server *server;
-	struct place *place;
-	struct account_wait *default_key;
-	struct event *signals[4];
-	struct event *calm;   /* nothing has happened for a while */
-	struct event *status; /* the status text is to be told */
-	bool failed;
-};
-
-/* ---- configuration ---- */
-
-static void
-log_problems(const struct problems *problems)
-{
-	for (size_t i = 0; i < problems->count; i++) {
-		CLEAN(string) char *line = problem_print(&problems->list[i]);
-
-		if (problems->list[i].warning)
-			log_warn("%s", line);
-		else
-			log_error("%s", line);
-	}
-}
-
-/* The thumbprint that any well-formed token is answered with. */
-static void
-on_default_key(const struct err *err, void *arg)
-{
-	struct acmed *d = arg;
-	const char *name = d->config->n_accounts ? d->config->accounts[0]->name : NULL;
-	struct account *account = name ? accounts_find(d->accounts, name) : NULL;
-
-	d->default_key = NULL;
-	if (err != NULL)
-		log_warn("http-01: only live tokens are answered: %s", err->text);
-	http01_set_default(d->http01,
-	    err == NULL && account != NULL ? account_thumbprint(account) : NULL);
-}
-
-static void
-set_default_answer(struct acmed *d)
-{
-	const struct config *config = d->config;
-
-	if (config->http01_live_only || config->n_accounts == 0) {
-		http01_set_default(d->http01, NULL);
-		return;
-	}
-	/* A reload is no reason not to answer for a moment: the old one holds until then.
-	 */
-	d->default_key =
-	    account_load_key(accounts_find(d->accounts, config->accounts[0]->name),
-		on_default_key, d);
-}
-
-static void
-use_config(struct acmed *d, struct config *config)
-{
-	bool level = d->config == NULL || d->config->log_level != config->log_level;
-
-	/* It waits at an account that may go now. */
-	account_wait_free(TAKE(d->default_key));
-	config_free(d->config);
-	d->config = config;
-	if (level) /* or what `acmectl log-level` said would be undone */
-		log_set_level(d->options->log_level != LOG_LEVEL_COUNT
-				  ? d->options->log_level
-				  : config->log_level);
-	accounts_set_config(d->accounts, config);
-	scheduler_set_config(d->scheduler, config);
-	place_set_groups(d->place, config);
-	set_default_answer(d);
-}
-
-static void
-warn_of_restart(struct problems *problems, const struct config *old,
-    const struct config *next)
-{
-	if (!str_eq(old->state_dir, next->state_dir) ||
-	    !str_eq(old->control_socket, next->control_socket) ||
-	    !str_eq(old->log_target, next->log_target) ||
-	    !strv_same_set((const char *const *)old->http01_listen,
-		(const char *const *)next->http01_listen))
-		problems_warn(problems, next->file, 1, 1,
-		    "one of state-dir, control.socket, http-01.listen and log.target has "
-		    "changed: that takes effect at the next start");
-}
-
-static void
-tell_reloaded(struct acmed *d, const struct config_diff *diff)
-{
-	CLEAN(string)
-	char *text = xasprintf("%zu added, %zu changed, %zu removed",
-	    strv_length((const char *const *)diff->added),
-	    strv_length((const char *const *)diff->changed),
-	    strv_length((const char *const *)diff->removed));
-	const struct scheduler_event event = { .type = EVENT_RELOADED,
-		.at = clock_now(),
-		.text = text };
-
-	log_info("configuration reloaded: %s", text);
-	scheduler_tell(d->scheduler, &event);
-}
-
-static int
-reload(struct problems *problems, struct config_diff *diff, void *arg)
-{
-	struct acmed *d = arg;
-	struct config *next;
-	char errors[STR_COUNT_SIZE];
-
-	notify_reloading();
-	next = config_load(d->options->config, problems);
-	if (next != NULL)
-		warn_of_restart(problems, d->config, next);
-	log_problems(problems);
-	if (next == NULL) {
-		log_error("the configuration has %s, the old one stays in force",
-		    str_count(problems->errors, "error", errors));
-		notify_ready();
-		return -1;
-	}
-	config_compare(d->config, next, diff);
-	use_config(d, next);
-	tell_reloaded(d, diff);
-	notify_ready();
-	return 0;
-}
-
 /* ---- signals ---- */
 
 static void
@@ -194,7 +59,7 @@ on_hangup(evutil_socket_t number, short what, void *arg)
 
 	(void)number;
 	(void)what;
-	reload(&problems, &diff, arg);
+	daemon_reload(&problems, &diff, arg);
 	config_diff_clear(&diff);
 	problems_clear(&problems);
 }
@@ -365,17 +230,30 @@ build(struct acmed *d)
 	d->http01 = http01_new(d->loop);
 	http01_on_hit(d->http01, on_hit, d);
 	d->servers = (struct challenge_servers){ .loop = d->loop, .http01 = d->http01 };
+	d->hooks = hooks_new(d->loop, HOOKS_MAX);
+	d->bus = bus_new(d->loop);
+	d->units = units_new(d->loop, d->bus);
+	d->prober = prober_new(d->loop);
 	d->scheduler = scheduler_new(&(struct scheduler_deps){ .job = { .loop = d->loop,
 								   .worker = d->worker,
 								   .store = d->store,
 								   .servers = &d->servers },
+	    .deploy = { .loop = d->loop,
+		.worker = d->worker,
+		.store = d->store,
+		.hooks = d->hooks,
+		.units = d->units,
+		.prober = d->prober },
 	    .accounts = d->accounts });
 	d->status = must(evtimer_new(d->loop, tell_status, d));
 	d->calm = must(evtimer_new(d->loop, on_calm, d));
 	d->subscription = scheduler_subscribe(d->scheduler, on_event, d);
 	d->handlers = (struct handlers){ .scheduler = d->scheduler,
 		.started_at = clock_now(),
-		.reload = reload,
+		.lag = &d->lag,
+		.reload = daemon_reload,
+		.load = daemon_load,
+		.has_files = daemon_has_files,
 		.reload_arg = d };
 	d->server = server_new(d->loop, handlers_run, &d->handlers);
 	d->place = place_new(d->server);
@@ -402,6 +280,10 @@ tear_down(struct acmed *d)
 	account_wait_free(d->default_key);
 	subscription_free(d->subscription);
 	scheduler_free(d->scheduler);
+	prober_free(d->prober);
+	units_free(d->units);
+	bus_free(d->bus);
+	hooks_free(d->hooks);
 	http01_free(d->http01);
 	accounts_free(d->accounts);
 	directories_free(d->directories);
@@ -444,7 +326,7 @@ start(struct acmed *d, struct config *config, struct err *err)
 	d->loop = new_loop();
 	build(d);
 	watch_signals(d);
-	use_config(d, config_ref(config));
+	daemon_use_config(d, config_ref(config));
 	if (listen_http01(d, err) == -1 || place_listen(d->place, config, err) == -1)
 		return -1;
 	return 0;
@@ -461,7 +343,7 @@ daemon_run(const struct daemon_options *options)
 
 	if (config != NULL)
 		set_log_target(config);
-	log_problems(&problems);
+	daemon_log_problems(&problems);
 	problems_clear(&problems);
 	if (config == NULL)
 		return DAEMON_EXIT_CONFIG;
@@ -475,7 +357,7 @@ daemon_run(const struct daemon_options *options)
 		    str_count(config->n_accounts, "account", accounts));
 		notify_ready();
 		tell_status(-1, 0, &d);
-		event_base_dispatch(d.loop);
+		lag_loop(d.loop, &d.lag);
 		notify_stopping();
 		finish_saving(&d);
 	}

@@ -56,8 +56,9 @@ only_in() { # PATTERN FOLDERS...
 }
 only_in 'curl/' daemon/io/http daemon/io/url daemon/main.c
 only_in 'yaml.h' daemon/config/yaml daemon/main.c
-only_in 'systemd/' daemon/io/notify
+only_in 'systemd/' daemon/io/notify daemon/io/bus
 only_in 'event2/' daemon/
-only_in 'openssl/' common/crypto daemon/crypto common/mem.c daemon/challenge/tlsalpn01 daemon/main.c
+only_in 'openssl/' common/crypto daemon/crypto common/mem.c daemon/challenge/tlsalpn01 \
+	daemon/io/probe_tls daemon/main.c
 
 exit $status

@@ -44,7 +44,7 @@ clang_packages() {
 wanted() {
 	build_packages
 	[ "$what" = build ] || {
-		echo git iproute2 mandoc procps strace
+		echo dbus-daemon git iproute2 mandoc procps strace systemd
 		clang_packages
 	}
 }

@@ -13,8 +13,6 @@
 #include "common/mem.h"
 #include "common/str.h"
 
-#define POINT_MOST (1 + 2 * KEY_FIELD_MOST)
-
 /* Octets on the stack that may be secret, and their text. */
 struct number {
 	unsigned char bytes[KEY_RSA_MOST / 8];
@@ -37,47 +35,22 @@ DEFINE_CLEAN(secret_text, char);
 
 /* ---- a key as JSON ---- */
 
-static bool
-get_point(EVP_PKEY *pkey, unsigned char point[POINT_MOST], size_t *length)
-{
-	return EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY, point,
-		   POINT_MOST, length) == 1;
-}
-
 static char *
-print_ec(const struct key_kind *kind, EVP_PKEY *pkey)
+print_ec(const struct key_kind *kind, const struct key *key)
 {
-	CLEAN(string) char *x = NULL;
-	CLEAN(string) char *y = NULL;
-	unsigned char point[POINT_MOST];
-	size_t length = 0;
-
-	if (!get_point(pkey, point, &length))
-		return NULL;
-	/* Keys remember the form they were read in. */
-	if (length != 1 + 2 * kind->size &&
-	    (EVP_PKEY_set_utf8_string_param(pkey,
-		 OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
-		 OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_UNCOMPRESSED) != 1 ||
-		!get_point(pkey, point, &length) || length != 1 + 2 * kind->size))
-		return NULL;
 	/* Of full width, whatever they begin with (RFC 7518, section 6.2.1.2). */
-	x = base64url_encode(point + 1, kind->size);
-	y = base64url_encode(point + 1 + kind->size, kind->size);
+	CLEAN(string) char *x = base64url_encode(key->octets + 1, kind->size);
+	CLEAN(string) char *y = base64url_encode(key->octets + 1 + kind->size, kind->size);
+
 	return xasprintf("{\"crv\":\"%s\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}",
 	    kind->curve, x, y);
 }
 
 static char *
-print_ed25519(const struct key_kind *kind, EVP_PKEY *pkey)
+print_ed25519(const struct key_kind *kind, const struct key *key)
 {
-	CLEAN(string) char *x = NULL;
-	unsigned char octets[KEY_ED25519_SIZE];
-	size_t length = sizeof(octets);
+	CLEAN(string) char *x = base64url_encode(key->octets, key->n_octets);
 
-	if (EVP_PKEY_get_raw_public_key(pkey, octets, &length) != 1)
-		return NULL;
-	x = base64url_encode(octets, length);
 	return xasprintf("{\"crv\":\"%s\",\"kty\":\"OKP\",\"x\":\"%s\"}", kind->curve, x);
 }
 
@@ -110,13 +83,15 @@ print_rsa(EVP_PKEY *pkey)
 }
 
 char *
-jwk_public_print(const struct key_kind *kind, EVP_PKEY *pkey)
+jwk_public_print(const struct key *key)
 {
+	const struct key_kind *kind = key_kind(key->type);
+
 	if (kind->base == EVP_PKEY_EC)
-		return print_ec(kind, pkey);
+		return print_ec(kind, key);
 	if (kind->base == EVP_PKEY_RSA)
-		return print_rsa(pkey);
-	return print_ed25519(kind, pkey);
+		return print_rsa(key->pkey);
+	return print_ed25519(kind, key);
 }
 
 const char *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "common/crypto/key.h"
 
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/rsa.h>
 #include <string.h>
@@ -139,6 +140,38 @@ key_type_of_evp(EVP_PKEY *pkey, struct err *err)
 
 /* ---- making ---- */
 
+static bool
+get_point(struct key *key)
+{
+	return EVP_PKEY_get_octet_string_param(key->pkey, OSSL_PKEY_PARAM_PUB_KEY,
+		   key->octets, sizeof(key->octets), &key->n_octets) == 1;
+}
+
+/* OpenSSL takes as long for this as for a fifth of a signature: once is enough. */
+static bool
+fill_octets(struct key *key)
+{
+	const struct key_kind *kind = &kinds[key->type];
+	size_t length = 1 + 2 * kind->size;
+
+	if (kind->base == EVP_PKEY_RSA)
+		return true;
+	if (kind->base == EVP_PKEY_ED25519) {
+		key->n_octets = KEY_ED25519_SIZE;
+		return EVP_PKEY_get_raw_public_key(key->pkey, key->octets,
+			   &key->n_octets) == 1;
+	}
+	if (!get_point(key))
+		return false;
+	if (key->n_octets == length)
+		return true;
+	/* Keys remember the form they were read in. */
+	return EVP_PKEY_set_utf8_string_param(key->pkey,
+		   OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+		   OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_UNCOMPRESSED) == 1 &&
+	       get_point(key) && key->n_octets == length;
+}
+
 static void
 fill_thumbprint(struct key *key)
 {
@@ -166,7 +199,8 @@ key_from_evp(EVP_PKEY *pkey, struct err *err)
 	key = xcalloc(1, sizeof(*key));
 	key->pkey = TAKE(owned);
 	key->type = type;
-	key->jwk = jwk_public_print(&kinds[type], key->pkey);
+	if (fill_octets(key))
+		key->jwk = jwk_public_print(key);
 	if (key->jwk == NULL) {
 		err_set(err, ERR_CONFIG, "the key has no usable public part: %s",
 		    openssl_reason());
@@ -218,6 +252,13 @@ EVP_PKEY *
 key_evp(const struct key *key)
 {
 	return key->pkey;
+}
+
+const unsigned char *
+key_public_octets(const struct key *key, size_t *length)
+{
+	*length = key->n_octets;
+	return key->n_octets > 0 ? key->octets : NULL;
 }
 
 bool

@@ -50,6 +50,10 @@ EVP_PKEY *key_evp(const struct key *key); /* borrowed */
  * KEY_TYPE_COUNT and ERR_CONFIG for a kind we do not know. */
 enum key_type key_type_of_evp(EVP_PKEY *pkey, struct err *err);
 
+/* The public key as certificates have it: the point of an EC key, not compressed, or the
+ * octets of an Ed25519 key. NULL for RSA. Borrowed. */
+const unsigned char *key_public_octets(const struct key *key, size_t *length);
+
 bool key_equal(const struct key *a, const struct key *b); /* by public key */
 
 enum key_form {

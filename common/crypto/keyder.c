@@ -278,22 +278,15 @@ prepend_integer(struct der *der, unsigned char value)
 	wrap(der, TAG_INTEGER, end);
 }
 
-/* The point as such, not compressed. */
-static int
-prepend_point(struct der *der, const struct key_kind *kind, EVP_PKEY *pkey)
+static void
+prepend_point(struct der *der, const struct key *key)
 {
-	unsigned char point[2 * KEY_FIELD_MOST + 1];
-	size_t end = der->start, length = 0;
+	size_t end = der->start;
 
-	if (EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY, point,
-		sizeof(point), &length) != 1 ||
-	    length != 2 * kind->size + 1)
-		return -1;
-	memcpy(prepend(der, length), point, length);
+	memcpy(prepend(der, key->n_octets), key->octets, key->n_octets);
 	*prepend(der, 1) = 0; /* the count of unused bits */
 	wrap(der, TAG_BITS, end);
 	wrap(der, TAG_1, end);
-	return 0;
 }
 
 static int
@@ -319,8 +312,8 @@ key_write_ec(const struct key *key, unsigned char **ret)
 	size_t inner;
 	int length;
 
-	if (prepend_point(&der, kind, key->pkey) == -1 ||
-	    prepend_scalar(&der, kind, key->pkey) == -1) {
+	prepend_point(&der, key);
+	if (prepend_scalar(&der, kind, key->pkey) == -1) {
 		ERR_clear_error();
 		return -1;
 	}

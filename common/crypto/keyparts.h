@@ -14,6 +14,7 @@
 #define KEY_RSA_MOST      4096
 #define KEY_FIELD_MOST    66 /* octets of a number of P-521 */
 #define KEY_ED25519_SIZE  32
+#define KEY_POINT_MOST    (1 + 2 * KEY_FIELD_MOST)
 #define THUMBPRINT_LENGTH 43
 
 struct key_kind {
@@ -29,6 +30,8 @@ struct key_kind {
 struct key {
 	EVP_PKEY *pkey;
 	enum key_type type;
+	unsigned char octets[KEY_POINT_MOST]; /* see key_public_octets() */
+	size_t n_octets;                      /* 0: RSA */
 	char *jwk; /* the public members, as the thumbprint needs them */
 	char thumbprint[THUMBPRINT_LENGTH + 1];
 };
@@ -37,8 +40,9 @@ const struct key_kind *key_kind(enum key_type type);
 const struct key_kind *key_kind_of_curve(const char *curve); /* NULL: no such */
 const struct key_kind *key_kind_of_nid(int nid);
 
-/* The text of the public members, in lexicographic order and without blanks. */
-char *jwk_public_print(const struct key_kind *kind, EVP_PKEY *pkey);
+/* The text of the public members, in lexicographic order and without blanks. Of the key
+ * all but the text itself and the thumbprint has to be there. */
+char *jwk_public_print(const struct key *key);
 
 /* Overwrites the private members of a document that is about to be freed. */
 struct json_object;

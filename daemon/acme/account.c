@@ -258,7 +258,8 @@ account_wait_free(struct account_wait *w)
 struct account *
 account_ref(struct account *a)
 {
-	a->references++;
+	if (a != NULL)
+		a->references++;
 	return a;
 }
 
@@ -279,6 +280,9 @@ account_free(struct account *a)
 	session_free(a->session);
 	key_free(a->key);
 	event_free(a->turn);
+	if (a->own != NULL)
+		free(a->own->name);
+	free(a->own);
 	config_free(a->config);
 	free(a->thumbprint);
 	free(a->url);
@@ -301,6 +305,26 @@ account_new(const struct account_deps *deps, struct config *config,
 	a->directory = directory_find(deps->directories, settings->directory, &peer);
 	a->turn = must(event_new(deps->loop, -1, 0, on_turn, a));
 	TAILQ_INIT(&a->waits);
+	return a;
+}
+
+struct account *
+account_new_staging(const struct account_deps *deps, struct config *config,
+    const struct account_config *settings)
+{
+	struct account_config *own = xcalloc(1, sizeof(*own));
+	struct account *a;
+
+	own->name = xasprintf("%s@staging", settings->name);
+	own->directory = settings->staging;
+	own->contact = settings->contact;
+	own->agree_tos = settings->agree_tos;
+	own->key_type = settings->key_type;
+	own->trust = settings->trust;
+	own->proxy = settings->proxy;
+	own->timeout_ms = settings->timeout_ms;
+	a = account_new(deps, config, own);
+	a->own = own;
 	return a;
 }
 

@@ -37,8 +37,12 @@ void accounts_set_config(struct accounts *all, struct config *config);
 
 /* Borrowed, NULL where there is none of this name. Who keeps it takes a reference. */
 struct account *accounts_find(struct accounts *all, const char *name);
-struct account *account_ref(struct account *a);
-void account_free(struct account *a); /* gives a reference back */
+
+/* The account at the test directory of the same CA, with a key of its own; NULL where
+ * there is no such directory. Borrowed. */
+struct account *accounts_find_staging(struct accounts *all, const char *name);
+struct account *account_ref(struct account *a); /* NULL of NULL */
+void account_free(struct account *a);           /* gives a reference back */
 DEFINE_CLEAN(account, struct account);
 
 const char *account_name(const struct account *a);

@@ -30,6 +30,7 @@ struct account {
 	unsigned references;
 	struct config *config; /* keeps `settings` alive */
 	const struct account_config *settings;
+	struct account_config *own; /* `settings`, where they are of no configuration */
 	enum account_at at;
 	bool busy;  /* a step is under way */
 	bool ready; /* has been so far once: what it knows stays */
@@ -47,6 +48,10 @@ struct account {
 };
 
 struct account *account_new(const struct account_deps *deps, struct config *config,
+    const struct account_config *settings);
+
+/* Beside an account: what it takes over is of `settings`, but key and directory. */
+struct account *account_new_staging(const struct account_deps *deps, struct config *config,
     const struct account_config *settings);
 
 /* Whoever ends a step calls one of these, once. */

@@ -106,7 +106,7 @@ order_end(struct order *o)
 {
 	const struct order_outcome outcome = { .pem = o->pem,
 		.pem_length = o->pem_length,
-		.err = o->pem ? NULL : &o->err,
+		.err = o->err.kind != ERR_NONE ? &o->err : NULL,
 		.replaces_refused = o->replaces_refused,
 		.order_lost = order_lost(o) };
 
@@ -223,6 +223,7 @@ order_start(const struct order_request *request, const struct order_watcher *wat
 	o->url = xstrdup(request->url);
 	o->resumed = o->url != NULL;
 	o->replaces = xstrdup(request->replaces);
+	o->rehearse = request->rehearse;
 	o->not_after = request->not_after;
 	o->at = ORDER_ACCOUNT;
 	o->turn = must(evtimer_new(o->loop, on_turn, o));

@@ -33,10 +33,12 @@ struct order_request {
 	const char *url;      /* of an order to go on with, or NULL; copied */
 	const char *replaces; /* RFC 9773 section 5, or NULL; copied */
 	time_t not_after;     /* asked of the CA; 0: as it likes */
+	bool rehearse;        /* ends when all names are proved; without csr and url */
 };
 
 struct order_outcome {
-	const char *pem; /* NULL: see err */
+	const char
+	    *pem; /* NULL: see err, which is NULL too after a rehearsal that went well */
 	size_t pem_length;
 	const struct err *err;
 	bool replaces_refused; /* never send it again for this certificate */

@@ -50,10 +50,13 @@ authz_invalid(struct order *o, const char *status, struct err *err)
 		if (problem != NULL) {
 			problem_object_to_err(problem, err);
 			err_prefix(err, "%s", a->name);
+			snprintf(err->about, sizeof(err->about), "%s", a->name);
 			return order_give_up(o);
 		}
 	}
-	return err_set(err, ERR_REFUSED, "%s: the authorization is %s", a->name, safe);
+	err_set(err, ERR_REFUSED, "%s: the authorization is %s", a->name, safe);
+	snprintf(err->about, sizeof(err->about), "%s", a->name);
+	return -1;
 }
 
 int
@@ -85,7 +88,7 @@ authz_finish(struct order *o, const struct session_reply *reply, struct err *err
 /* ---- challenges (section 7.5.1): phase by phase over all names ---- */
 
 int
-deploy_start(struct order *o, struct err *err)
+order_deploy_start(struct order *o, struct err *err)
 {
 	struct order_authz *a = &o->authz[o->cursor];
 	const struct challenge_context context = { .name = a->name,
@@ -102,7 +105,7 @@ deploy_start(struct order *o, struct err *err)
 }
 
 int
-deploy_finish(struct order *o, const struct session_reply *reply, struct err *err)
+order_deploy_finish(struct order *o, const struct session_reply *reply, struct err *err)
 {
 	(void)reply;
 	(void)err;

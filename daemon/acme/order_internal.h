@@ -57,6 +57,7 @@ struct order {
 	unsigned polls; /* of this step or name */
 	int64_t delay_ms;
 	size_t cursor; /* the authorization at hand */
+	bool rehearse;
 	struct event *turn;
 	struct event *deadline;
 	struct err err; /* the first; what follows is cleaning up */
@@ -97,8 +98,9 @@ struct step {
 extern const struct step order_steps[ORDER_AT_COUNT];
 
 /* order_authz.c: the steps taken once for each name. */
-step_start_fn authz_start, deploy_start, respond_start, validate_start, remove_start;
-step_finish_fn authz_finish, deploy_finish, respond_finish, validate_finish, remove_finish;
+step_start_fn authz_start, order_deploy_start, respond_start, validate_start, remove_start;
+step_finish_fn authz_finish, order_deploy_finish, respond_finish, validate_finish,
+    remove_finish;
 
 /* For the steps. */
 int order_get(struct order *o, const char *url);

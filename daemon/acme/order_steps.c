@@ -14,6 +14,7 @@
 #include "daemon/acme/problem.h"
 #include "daemon/acme/retry.h"
 #include "daemon/config/config.h"
+#include "daemon/io/clock.h"
 
 /* It may be a page of something on the way to the CA. */
 int
@@ -138,8 +139,12 @@ check_profile(struct order *o, struct err *err)
 static int
 create_start(struct order *o, struct err *err)
 {
+	const char *doubt = clock_doubt();
 	CLEAN(json) struct json_object *payload = json_object_new_object();
 
+	if (doubt != NULL)
+		return err_set(err, ERR_SYSTEM,
+		    "nothing is ordered while the clock is in doubt: %s", doubt);
 	if (check_profile(o, err) == -1)
 		return -1;
 	json_object_object_add(payload, "identifiers", identifiers(o->cert));
@@ -313,6 +318,8 @@ finalize_start(struct order *o, struct err *err)
 	CLEAN(string) char *csr = base64url_encode(o->csr, o->csr_length);
 	const char *url;
 
+	if (o->rehearse)
+		return STEP_SKIP; /* what it was for is known */
 	if (json_need_string(o->doc, "finalize", &url, err) == -1)
 		return -1;
 	json_add_string(payload, "csr", csr);
@@ -323,6 +330,8 @@ finalize_start(struct order *o, struct err *err)
 static int
 finalize_finish(struct order *o, const struct session_reply *reply, struct err *err)
 {
+	if (reply == NULL)
+		return ORDER_DONE;
 	if (order_keep_doc(&o->doc, reply, err) == -1)
 		return -1;
 	return order_next(o, reply, err);
@@ -373,7 +382,8 @@ const struct step order_steps[ORDER_AT_COUNT] = {
 	    create_mend },
 	[ORDER_RECORD] = { "record", record_start, record_finish, ORDER_FAILED, NULL },
 	[ORDER_AUTHZ] = { "authz", authz_start, authz_finish, ORDER_FAILED, NULL },
-	[ORDER_DEPLOY] = { "deploy", deploy_start, deploy_finish, ORDER_REMOVE, NULL },
+	[ORDER_DEPLOY] = { "deploy", order_deploy_start, order_deploy_finish, ORDER_REMOVE,
+	    NULL },
 	[ORDER_RESPOND] = { "respond", respond_start, respond_finish, ORDER_REMOVE, NULL },
 	[ORDER_VALIDATE] = { "validate", validate_start, validate_finish, ORDER_REMOVE,
 	    NULL },

@@ -70,6 +70,7 @@ clear_loader(struct loader *l)
 	free(l->seen_defaults);
 	tdestroy(l->names, forget);
 	tdestroy(l->options, forget);
+	config_claims_free(l);
 }
 
 static const struct schema_seen *

@@ -37,6 +37,7 @@ enum challenge_type challenge_type_find(const char *name);
 struct account_config {
 	char *name;
 	char *directory; /* URL, keywords replaced */
+	char *staging;   /* URL of the same CA's test directory, or NULL */
 	char **contact;
 	bool agree_tos;
 	enum key_type key_type;
@@ -49,6 +50,12 @@ struct account_config {
 	char *trust;
 	char *proxy;
 	long timeout_ms;
+	/* What the CA allows, 0: without a limit that we know of. Let's Encrypt's own where
+	 * the directory is its. */
+	unsigned budget_orders;       /* new orders of the account... */
+	time_t budget_orders_per;     /* ...in so many seconds */
+	unsigned budget_duplicates;   /* certificates of the same names... */
+	time_t budget_duplicates_per; /* ...in so many seconds */
 };
 
 /* A duration, or a share of the certificate's lifetime. */
@@ -61,6 +68,49 @@ struct config_share {
 struct challenge_rule {
 	char *pattern; /* "*" matches all */
 	enum challenge_type type;
+};
+
+/* A copy of the pair for a server that wants it elsewhere, or in another form. */
+enum output_format {
+	OUTPUT_FULLCHAIN,
+	OUTPUT_CERT,
+	OUTPUT_CHAIN,
+	OUTPUT_KEY,
+	OUTPUT_COMBINED, /* key, then fullchain */
+	OUTPUT_PKCS12,
+	OUTPUT_DER, /* of the leaf */
+	OUTPUT_FORMAT_COUNT
+};
+
+struct output_config {
+	char *path;
+	char *format; /* a word of the table, see output_format_find() */
+	char *owner;  /* a user's name or number, or NULL: as the daemon makes it */
+	char *group;
+	char *mode;     /* octal, or NULL: 0600 where a key is in it, 0644 otherwise */
+	char *password; /* of pkcs12; a secret, or NULL: none */
+};
+
+enum output_format output_format_find(const char *name); /* COUNT: no such */
+
+/* What is done with a new version: exactly one member is set. */
+struct deploy_config {
+	char *reload; /* units */
+	char *restart;
+	char *start;
+	char *queue; /* a name for the deploy queue */
+	char **run;  /* a command */
+};
+
+/* Where the new leaf must be served. */
+struct verify_config {
+	char *connect;  /* host:port */
+	char *starttls; /* or NULL: TLS from the start */
+	char *sni;      /* or NULL: the host, unless it is an address */
+};
+
+struct notify_config {
+	char **run;
 };
 
 struct cert_options {
@@ -77,6 +127,16 @@ struct cert_options {
 	struct config_share renew_before;
 	unsigned keep_versions;
 	bool bootstrap_self_signed;
+	struct output_config *outputs;
+	size_t n_outputs;
+	struct deploy_config *deploy;
+	size_t n_deploy;
+	char *deploy_window; /* see renew/window.h, or NULL: at any time */
+	struct verify_config *verify;
+	size_t n_verify;
+	bool rollback_on_failure;
+	struct notify_config *notify;
+	size_t n_notify;
 };
 
 struct cert_config {

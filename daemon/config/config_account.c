@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/crypto/base64url.h"
+#include "common/keyword.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "daemon/config/config_internal.h"
@@ -68,6 +69,31 @@ check_eab(const struct schema_reader *r, struct account_config *account,
 	secret_free(bytes, length);
 }
 
+/* Its rate limits, for as long as the periods that are the defaults of these keys. */
+#define LETSENCRYPT_ORDERS     300
+#define LETSENCRYPT_DUPLICATES 5
+
+/* The defaults that depend on the CA. */
+static void
+fill_in_ca(struct account_config *account, const struct yaml_node *node)
+{
+	const struct yaml_node *directory = yaml_get(node, "directory");
+	const struct yaml_node *budget = yaml_get(node, "budget");
+	CLEAN(string) char *sibling = NULL;
+
+	if (account->staging == NULL && directory != NULL &&
+	    directory->kind == YAML_SCALAR) {
+		sibling = xasprintf("%s-staging", directory->text);
+		account->staging = xstrdup(keyword_directory(sibling));
+	}
+	if (!str_eq(account->directory, keyword_directory("letsencrypt")))
+		return;
+	if (budget == NULL || yaml_get(budget, "orders") == NULL)
+		account->budget_orders = LETSENCRYPT_ORDERS;
+	if (budget == NULL || yaml_get(budget, "duplicates") == NULL)
+		account->budget_duplicates = LETSENCRYPT_DUPLICATES;
+}
+
 static void
 load_account(struct loader *l, const struct main_file *file, const struct yaml_node *node)
 {
@@ -83,6 +109,7 @@ load_account(struct loader *l, const struct main_file *file, const struct yaml_n
 	schema_absent(&r, SECTION_ACCOUNT, account);
 	schema_read(&r, SECTION_ACCOUNT, node, account);
 	check_eab(&r, account, node);
+	fill_in_ca(account, node);
 	/* Kept even if it is wrong, or each reference to it would be so, too. */
 	c->accounts =
 	    xrealloc(c->accounts, c->n_accounts + 1, sizeof(struct account_config *));
@@ -176,11 +203,6 @@ schema_read_account_names(const struct schema_reader *r, const struct schema_row
 			return schema_problem(r, node, "\"%s\" has \"%s\" twice", row->key,
 			    name);
 		list[i] = TAKE(name);
-	}
-	if (n > 1 && !r->warned[row - schema_rows]) {
-		r->warned[row - schema_rows] = true;
-		problems_warn(r->problems, r->file, node->line, node->column,
-		    "only the first of several accounts is used in this version");
 	}
 	ret->list = TAKE(list);
 	return true;

@@ -31,8 +31,10 @@ config_load_defaults(struct loader *l, const struct main_file *file)
 
 	r.seen = l->seen_defaults;
 	r.is_defaults = true;
-	if (defaults != NULL)
-		schema_read(&r, SECTION_CERT, defaults, &l->owned->defaults);
+	if (defaults == NULL)
+		return;
+	schema_read(&r, SECTION_CERT, defaults, &l->owned->defaults);
+	config_check_outputs(&r, &l->owned->defaults, defaults);
 }
 
 /* ---- names ---- */
@@ -139,8 +141,10 @@ compare_names(const void *a, const void *b)
 
 static void
 add_cert(struct loader *l, const struct schema_reader *r, struct cert_draft *draft,
-    const struct yaml_node *place)
+    const struct yaml_node *map)
 {
+	const struct yaml_node *name = yaml_get(map, "name");
+	const struct yaml_node *place = name != NULL ? name : map;
 	struct config *c = &l->owned->config;
 	struct cert_config *cert = xcalloc(1, sizeof(*cert)), **slot;
 	const struct shared_options *shared = share(l, &draft->options);
@@ -163,6 +167,7 @@ add_cert(struct loader *l, const struct schema_reader *r, struct cert_draft *dra
 	}
 	c->certs = xrealloc(c->certs, c->n_certs + 1, sizeof(struct cert_config *));
 	c->certs[c->n_certs++] = cert;
+	config_claim_outputs(l, r, cert, map);
 }
 
 /* ---- one certificate ---- */
@@ -225,9 +230,9 @@ load_cert(struct loader *l, const struct schema_reader *r, const struct yaml_nod
 		if (draft.name != NULL && draft.names != NULL)
 			config_check_challenges(r, draft.name, &draft, names,
 			    place != NULL ? place : names);
-		place = yaml_get(node, "name");
+		config_check_outputs(r, &draft.options, node);
 		if (draft.name != NULL)
-			add_cert(l, r, &draft, place != NULL ? place : node);
+			add_cert(l, r, &draft, node);
 	}
 	schema_clear(SECTION_CERT, &draft);
 	free(draft.name);

@@ -171,7 +171,7 @@ schema_read_challenge(const struct schema_reader *r, const struct schema_row *ro
 	ret->rules = rules;
 	if (good)
 		return true;
-	schema_drop(STORAGE_RULES, ret);
+	schema_drop(row, ret);
 	return false;
 }
 

@@ -41,6 +41,7 @@ struct loader {
 	bool told_no_account;
 	void *names;   /* a tree of the certificates, by name */
 	void *options; /* a tree of the shared options, by hash */
+	void *claims;  /* a tree of the outputs, by path */
 };
 
 struct schema_reader config_reader(const struct loader *l, const char *file,
@@ -63,6 +64,14 @@ void config_cert_free(struct cert_config *cert);
 void config_check_challenges(const struct schema_reader *r, const char *cert,
     const struct cert_draft *draft, const struct yaml_node *names,
     const struct yaml_node *place);
+
+/* config_output.c: complains of what the map says of outputs, which has been read; of those
+ * that another certificate has, too; the end of looking for such. */
+void config_check_outputs(const struct schema_reader *r, const struct cert_options *options,
+    const struct yaml_node *map);
+void config_claim_outputs(struct loader *l, const struct schema_reader *r,
+    const struct cert_config *cert, const struct yaml_node *map);
+void config_claims_free(struct loader *l);
 
 /* "dir/file" of an absolute directory; a path that is absolute as it is. */
 char *config_path(const char *directory, const char *path);

@@ -37,12 +37,16 @@ json_share(const struct config_share *share)
 	return must(json_object_new_string(text));
 }
 
+/* NULL for a list that nobody has set: an empty one may say something. */
 static struct json_object *
 json_list(char *const *list)
 {
-	struct json_object *array = must(json_object_new_array());
+	struct json_object *array;
 
-	for (; list != NULL && *list != NULL; list++)
+	if (list == NULL)
+		return NULL;
+	array = must(json_object_new_array());
+	for (; *list != NULL; list++)
 		json_object_array_add(array, must(json_object_new_string(*list)));
 	return array;
 }
@@ -78,6 +82,26 @@ json_text(const char *text)
 	return must(json_object_new_string(masked));
 }
 
+static void add_section(struct json_object *doc, enum schema_section section,
+    const void *target);
+
+static struct json_object *
+json_sections(const struct schema_row *row, const struct schema_sections *sections)
+{
+	struct json_object *array;
+
+	if (sections->count == 0)
+		return NULL;
+	array = must(json_object_new_array());
+	for (size_t i = 0; i < sections->count; i++) {
+		struct json_object *item = must(json_object_new_object());
+
+		add_section(item, row->inner, schema_item(row, sections, i));
+		json_object_array_add(array, item);
+	}
+	return array;
+}
+
 static struct json_object *
 json_value(const struct schema_row *row, const void *at)
 {
@@ -107,13 +131,12 @@ json_value(const struct schema_row *row, const void *at)
 		return must(json_object_new_string(log_level_name(v.log_level)));
 	case STORAGE_RULES:
 		return json_rules(&v.rules);
+	case STORAGE_SECTIONS:
+		return json_sections(row, &v.sections);
 	default:
 		return NULL;
 	}
 }
-
-static void add_section(struct json_object *doc, enum schema_section section,
-    const void *target);
 
 /* NULL where there is nothing to say. */
 static struct json_object *

@@ -12,6 +12,7 @@
 #define SECTION_KEYS 40   /* of one section, for suggestions; a test counts them */
 #define TEXT_MOST    4096 /* bytes of one value */
 #define SUGGESTIONS  200  /* after so many errors none is made any more */
+#define ITEMS_MOST   100  /* maps of one list */
 
 const struct schema_row *
 schema_find(enum schema_section section, const char *key)
@@ -128,24 +129,58 @@ is_first(const struct schema_reader *r, const struct schema_row *row,
 	return false;
 }
 
+/* Takes over the value; without a place for it, it was to be checked only. */
+static void
+keep_value(const struct schema_row *row, union schema_value *value, void *target)
+{
+	if (target != NULL && row->offset != SCHEMA_NOWHERE)
+		schema_store(row, value, target);
+	else
+		schema_drop(row, value);
+}
+
+static void
+read_item(const struct schema_reader *r, const struct schema_row *row,
+    const struct yaml_node *node, void *item)
+{
+	bool has_one =
+	    node->kind == YAML_MAP && node->first != NULL && node->first->next == NULL;
+
+	schema_absent(r, row->inner, item);
+	if ((row->flags & SCHEMA_ONE_KEY) != 0 && !has_one &&
+	    (node->kind == YAML_MAP || schema_is_null(node)))
+		schema_problem(r, node, "an item of \"%s\" has to have one key", row->key);
+	schema_read(r, row->inner, node, item);
+}
+
+/* There is an item for each node, even if something is wrong with it. */
 static void
 read_sections(const struct schema_reader *r, const struct schema_row *row,
-    const struct yaml_node *node)
+    const struct yaml_node *node, void *target)
 {
+	union schema_value value = { 0 };
+	size_t n = 0;
+
 	if (schema_is_null(node))
-		return;
-	if (node->kind != YAML_LIST) {
+		schema_problem(r, node, "\"%s\" has no value; write [] for none", row->key);
+	else if (node->kind != YAML_LIST)
 		schema_problem(r, node,
 		    "\"%s\" has to be a list of maps, each \"- KEY: ...\"", row->key);
+	if (node->kind != YAML_LIST)
+		return;
+	for (const struct yaml_node *item = node->first; item != NULL; item = item->next)
+		n++;
+	if (n > ITEMS_MOST) {
+		schema_problem(r, node, "\"%s\" has more than %d items", row->key,
+		    ITEMS_MOST);
 		return;
 	}
-	for (const struct yaml_node *item = node->first; item != NULL; item = item->next) {
-		if ((row->flags & SCHEMA_ONE_KEY) != 0 && item->kind == YAML_MAP &&
-		    (item->first == NULL || item->first->next != NULL))
-			schema_problem(r, item, "an item of \"%s\" has to have one key",
-			    row->key);
-		schema_read(r, row->inner, item, NULL);
-	}
+	value.sections.list = n > 0 ? xcalloc(n, row->size) : NULL;
+	value.sections.count = n;
+	n = 0;
+	for (const struct yaml_node *item = node->first; item != NULL; item = item->next)
+		read_item(r, row, item, schema_item(row, &value.sections, n++));
+	keep_value(row, &value, target);
 }
 
 static void
@@ -154,12 +189,8 @@ read_value(const struct schema_reader *r, const struct schema_row *row,
 {
 	union schema_value value = { 0 };
 
-	if (!schema_types[row->type].read(r, row, node, &value))
-		return;
-	if (target != NULL && row->offset != SCHEMA_NOWHERE)
-		schema_store(row, &value, target);
-	else
-		schema_drop(schema_types[row->type].storage, &value);
+	if (schema_types[row->type].read(r, row, node, &value))
+		keep_value(row, &value, target);
 }
 
 static void
@@ -182,7 +213,7 @@ read_key(const struct schema_reader *r, const struct schema_row *row,
 		schema_read(r, row->inner, node, target);
 		break;
 	case TYPE_SECTIONS:
-		read_sections(r, row, node);
+		read_sections(r, row, node, target);
 		break;
 	default:
 		read_value(r, row, node, target);

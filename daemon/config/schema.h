@@ -30,6 +30,7 @@ enum schema_section {
 	SECTION_ARI_POLL,
 	SECTION_ACCOUNT, /* into struct account_config */
 	SECTION_EAB,
+	SECTION_BUDGET,
 	SECTION_CERT, /* into struct cert_draft, of which `defaults` is a part */
 	SECTION_RENEW,
 	SECTION_DNS01,
@@ -56,7 +57,7 @@ struct cert_draft {
 enum schema_type {
 	TYPE_APART,    /* read by config.c, which knows the order of things */
 	TYPE_SECTION,  /* a map, see `inner` */
-	TYPE_SECTIONS, /* a list of maps */
+	TYPE_SECTIONS, /* a list of maps, each of them into a struct of `size` bytes */
 	TYPE_BOOL,
 	TYPE_EITHER, /* a bool: the second of two words */
 	TYPE_TEXT,
@@ -101,6 +102,7 @@ enum schema_flag {
 	/* Checked, then nothing comes of it yet: a warning, unless it is the default. */
 	SCHEMA_INERT = 1 << 3,
 	SCHEMA_ONE_KEY = 1 << 4, /* each map of the list has one key and no more */
+	SCHEMA_PROGRAM = 1 << 5, /* the program of the command has to be there */
 };
 
 #define SCHEMA_NOWHERE SIZE_MAX
@@ -113,6 +115,7 @@ struct schema_row {
 	const char *absent; /* the default as one would write it; lists: with blanks */
 	unsigned flags;
 	enum schema_section inner;
+	size_t size;              /* of a struct of TYPE_SECTIONS */
 	const char *const *words; /* NULL-terminated */
 	long least;               /* of numbers, and of durations in seconds */
 	long most;
@@ -184,12 +187,19 @@ enum schema_storage {
 	STORAGE_KEY_TYPE,
 	STORAGE_LOG_LEVEL,
 	STORAGE_RULES,
+	STORAGE_SECTIONS,
 	STORAGE_COUNT
 };
 
 /* The two members of struct cert_options, side by side. */
 struct challenge_rules {
 	struct challenge_rule *list;
+	size_t count;
+};
+
+/* The same for a list of structs, such as outputs and n_outputs. */
+struct schema_sections {
+	void *list;
 	size_t count;
 };
 
@@ -204,6 +214,7 @@ union schema_value {
 	enum key_type key_type;
 	enum log_level log_level;
 	struct challenge_rules rules;
+	struct schema_sections sections;
 };
 
 typedef bool schema_read_fn(const struct schema_reader *r, const struct schema_row *row,
@@ -218,9 +229,13 @@ extern const struct schema_type_info schema_types[TYPE_COUNT];
 
 /* Takes over the value; frees what was there. */
 void schema_store(const struct schema_row *row, union schema_value *value, void *target);
-void schema_drop(enum schema_storage storage, void *value);
+void schema_drop(const struct schema_row *row, union schema_value *value);
 void schema_fetch(const struct schema_row *row, const void *target,
     union schema_value *ret);
+
+/* The struct of one item of a row of TYPE_SECTIONS. */
+void *schema_item(const struct schema_row *row, const struct schema_sections *sections,
+    size_t index);
 
 /* 128 bits that differ where the settings do; not against an adversary. */
 struct schema_hash {

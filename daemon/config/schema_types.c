@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Readers of plain values: text, words, numbers, lists. */
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/crypto/base64url.h"
 #include "common/crypto/key.h"
@@ -186,6 +189,22 @@ read_item(const struct schema_reader *r, const struct schema_row *row,
 	return xstrdup(schema_text(r, row->key, node));
 }
 
+/* Looked for as the user that reads the configuration: acmed is to run it. */
+static bool
+is_program(const struct schema_reader *r, const struct schema_row *row,
+    const struct yaml_node *node, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == -1)
+		return schema_problem(r, node, "\"%s\": cannot run %s: %m", row->key, path);
+	if (!S_ISREG(st.st_mode))
+		return schema_problem(r, node, "\"%s\": %s is no program", row->key, path);
+	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == -1)
+		return schema_problem(r, node, "\"%s\": cannot run %s: %m", row->key, path);
+	return true;
+}
+
 /* An argument vector: no shell will look for the program. */
 bool
 schema_read_command(const struct schema_reader *r, const struct schema_row *row,
@@ -202,6 +221,8 @@ schema_read_command(const struct schema_reader *r, const struct schema_row *row,
 		    "\"%s\" has to start with the absolute path of a program, not with "
 		    "\"%.100s\"",
 		    row->key, list[0]);
+	if ((row->flags & SCHEMA_PROGRAM) != 0 && !is_program(r, row, node, list[0]))
+		return false;
 	ret->list = TAKE(list);
 	return true;
 }

@@ -318,7 +318,8 @@ schema_read_connect(const struct schema_reader *r, const struct schema_row *row,
 	if (text == NULL)
 		return false;
 	if (!split_host(copy, &host, &port, &is_bracketed) ||
-	    !is_host(host, is_bracketed) || port == NULL || !is_port(port))
+	    !is_host(host, is_bracketed) || port == NULL || !is_port(port) ||
+	    strtol(port, NULL, 10) == 0)
 		return schema_problem(r, node,
 		    "\"%.100s\" is no host with a port, such as \"example.com:443\"", text);
 	ret->text = xstrdup(text);

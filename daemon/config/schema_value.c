@@ -6,10 +6,18 @@
 #include "common/str.h"
 #include "daemon/config/schema.h"
 
-_Static_assert(offsetof(struct cert_options, n_rules) ==
-		   offsetof(struct cert_options, rules) +
-		       offsetof(struct challenge_rules, count),
-    "struct challenge_rules is laid over two members of struct cert_options");
+/* A list and its count are two members of struct cert_options, and one value here. */
+#define SIDE_BY_SIDE(list, count_of_it)                                 \
+	_Static_assert(offsetof(struct cert_options, count_of_it) ==    \
+			   offsetof(struct cert_options, list) +        \
+			       offsetof(struct schema_sections, count), \
+	    #count_of_it " has to stand right behind " #list)
+
+SIDE_BY_SIDE(rules, n_rules);
+SIDE_BY_SIDE(outputs, n_outputs);
+SIDE_BY_SIDE(deploy, n_deploy);
+SIDE_BY_SIDE(verify, n_verify);
+SIDE_BY_SIDE(notify, n_notify);
 
 static const size_t sizes[STORAGE_COUNT] = {
 	[STORAGE_BOOL] = sizeof(bool),
@@ -22,6 +30,7 @@ static const size_t sizes[STORAGE_COUNT] = {
 	[STORAGE_KEY_TYPE] = sizeof(enum key_type),
 	[STORAGE_LOG_LEVEL] = sizeof(enum log_level),
 	[STORAGE_RULES] = sizeof(struct challenge_rules),
+	[STORAGE_SECTIONS] = sizeof(struct schema_sections),
 };
 
 static enum schema_storage
@@ -44,19 +53,35 @@ put(const struct schema_row *row, const union schema_value *value, void *target)
 	memcpy((char *)target + row->offset, value, sizes[storage_of(row)]);
 }
 
-void
-schema_drop(enum schema_storage storage, void *value)
+void *
+schema_item(const struct schema_row *row, const struct schema_sections *sections,
+    size_t index)
 {
-	union schema_value *v = value;
+	return (char *)sections->list + index * row->size;
+}
 
-	if (storage == STORAGE_TEXT)
-		secret_free(v->text, v->text != NULL ? strlen(v->text) : 0);
-	else if (storage == STORAGE_LIST)
-		strv_free(v->list);
-	else if (storage == STORAGE_RULES) {
-		for (size_t i = 0; i < v->rules.count; i++)
-			free(v->rules.list[i].pattern);
-		free(v->rules.list);
+void
+schema_drop(const struct schema_row *row, union schema_value *value)
+{
+	switch (storage_of(row)) {
+	case STORAGE_TEXT:
+		secret_free(value->text, value->text != NULL ? strlen(value->text) : 0);
+		break;
+	case STORAGE_LIST:
+		strv_free(value->list);
+		break;
+	case STORAGE_RULES:
+		for (size_t i = 0; i < value->rules.count; i++)
+			free(value->rules.list[i].pattern);
+		free(value->rules.list);
+		break;
+	case STORAGE_SECTIONS:
+		for (size_t i = 0; i < value->sections.count; i++)
+			schema_clear(row->inner, schema_item(row, &value->sections, i));
+		free(value->sections.list);
+		break;
+	default:
+		break;
 	}
 }
 
@@ -66,7 +91,7 @@ schema_store(const struct schema_row *row, union schema_value *value, void *targ
 	union schema_value old;
 
 	schema_fetch(row, target, &old);
-	schema_drop(storage_of(row), &old);
+	schema_drop(row, &old);
 	put(row, value, target);
 }
 
@@ -104,11 +129,35 @@ schema_clear(enum schema_section section, void *target)
 	walk(section, target, clear_row, target);
 }
 
+static struct challenge_rule *
+copy_rules(const struct challenge_rules *rules)
+{
+	struct challenge_rule *copy = xcalloc(rules->count + 1, sizeof(*copy));
+
+	for (size_t i = 0; i < rules->count; i++) {
+		copy[i].type = rules->list[i].type;
+		copy[i].pattern = xstrdup(rules->list[i].pattern);
+	}
+	return copy;
+}
+
+static struct schema_sections
+copy_sections(const struct schema_row *row, const struct schema_sections *from)
+{
+	struct schema_sections copy = { .count = from->count };
+
+	if (copy.count > 0)
+		copy.list = xcalloc(copy.count, row->size);
+	for (size_t i = 0; i < copy.count; i++)
+		schema_copy(row->inner, schema_item(row, from, i),
+		    schema_item(row, &copy, i));
+	return copy;
+}
+
 static void
 copy_row(const struct schema_row *row, const void *target, void *arg)
 {
 	union schema_value v;
-	struct challenge_rule *rules;
 
 	schema_fetch(row, target, &v);
 	switch (storage_of(row)) {
@@ -119,12 +168,10 @@ copy_row(const struct schema_row *row, const void *target, void *arg)
 		v.list = v.list != NULL ? strv_copy((const char *const *)v.list) : NULL;
 		break;
 	case STORAGE_RULES:
-		rules = xcalloc(v.rules.count + 1, sizeof(*rules));
-		for (size_t i = 0; i < v.rules.count; i++) {
-			rules[i].type = v.rules.list[i].type;
-			rules[i].pattern = xstrdup(v.rules.list[i].pattern);
-		}
-		v.rules.list = rules;
+		v.rules.list = copy_rules(&v.rules);
+		break;
+	case STORAGE_SECTIONS:
+		v.sections = copy_sections(row, &v.sections);
 		break;
 	default:
 		break;
@@ -196,6 +243,11 @@ hash_row(const struct schema_row *row, const void *target, void *arg)
 			schema_hash_bytes(hash, &v.rules.list[i].type,
 			    sizeof(v.rules.list[i].type));
 		}
+		hash_text(hash, NULL);
+		break;
+	case STORAGE_SECTIONS: /* each begins with a key: no list looks like another */
+		for (size_t i = 0; i < v.sections.count; i++)
+			schema_hash(row->inner, schema_item(row, &v.sections, i), hash);
 		hash_text(hash, NULL);
 		break;
 	default:

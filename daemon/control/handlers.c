@@ -9,6 +9,7 @@
 #include "daemon/control/handlers_internal.h"
 #include "daemon/control/view.h"
 #include "daemon/io/clock.h"
+#include "daemon/io/lag.h"
 
 /* ---- what handlers share ---- */
 
@@ -151,6 +152,8 @@ handle_ping(struct call *call, const struct handlers *h)
 	json_add_int(doc, "pid", getpid());
 	json_add_int(doc, "uptime_seconds", clock_now() - h->started_at);
 	json_add_int(doc, "certificates", (int64_t)scheduler_count(h->scheduler));
+	json_add_int(doc, "loop_longest_ms", h->lag->longest_us / 1000);
+	json_add_int(doc, "loop_rounds_over_10ms", (int64_t)lag_rounds_over(h->lag, 10));
 	call_reply(call, doc);
 }
 

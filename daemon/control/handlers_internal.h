@@ -12,7 +12,10 @@
 typedef void handler_fn(struct call *call, const struct handlers *h);
 
 /* stream.c: the methods that take their time */
-handler_fn handle_issue, handle_renew, handle_watch;
+handler_fn handle_issue, handle_renew, handle_watch, handle_rollback;
+
+/* manage.c */
+handler_fn handle_hold, handle_resume, handle_plan;
 
 /* {key: value}, taking over the value. */
 struct json_object *wrap(const char *key, struct json_object *value);

@@ -70,11 +70,28 @@ stop_waiting_for(struct follow *f, const char *name)
 	*rest = NULL;
 }
 
+/* A certificate that goes into use at once is followed until it is. */
 static bool
-is_end(const struct scheduler_event *event)
+is_end(const struct follow *f, const struct scheduler_event *event)
 {
-	return event->type == EVENT_ISSUED || event->type == EVENT_RENEWED ||
-	       event->type == EVENT_KEPT || event->type == EVENT_FAILED;
+	struct cert_look look;
+
+	switch (event->type) {
+	case EVENT_KEPT:
+	case EVENT_FAILED:
+	case EVENT_DEPLOYED:
+	case EVENT_VERIFIED:
+	case EVENT_DEPLOY_FAILED:
+		return true;
+	case EVENT_ISSUED:
+	case EVENT_RENEWED:
+	case EVENT_ROLLED_BACK:
+		return !scheduler_look(f->handlers->scheduler, event->name, &look) ||
+		       look.decision.deploy_at == 0 ||
+		       look.decision.deploy_at > clock_now();
+	default:
+		return false;
+	}
 }
 
 /* ---- Watch ---- */
@@ -114,7 +131,7 @@ on_issuing(const struct scheduler_event *event, void *arg)
 
 	if (!follows(f, event))
 		return;
-	if (!is_end(event)) {
+	if (!is_end(f, event)) {
 		if (call_wants_more(f->call))
 			call_continue(f->call, wrap("event", view_event(event)));
 		return;
@@ -157,6 +174,7 @@ handle_issue(struct call *call, const struct handlers *h)
 	struct err err = { 0 };
 	char **names = NULL;
 	struct follow *f;
+	int asked;
 
 	if (!json_fits(parameters, "join", json_type_boolean)) {
 		fail_argument(call, "join", "true or false is wanted");
@@ -164,8 +182,12 @@ handle_issue(struct call *call, const struct handlers *h)
 	}
 	if (!need_certificate(call, h, &look))
 		return;
-	if (scheduler_ask(h->scheduler, look.config->name, ASK_NOW, &err) == -1 &&
-	    !json_get_bool(parameters, "join", false)) {
+	asked = scheduler_ask(h->scheduler, look.config->name, ASK_NOW, &err);
+	if (asked == -1 && err.kind != ERR_BUSY) {
+		call_fail(call, &err);
+		return;
+	}
+	if (asked == -1 && !json_get_bool(parameters, "join", false)) {
 		fail_busy(call, look.config->name);
 		return;
 	}
@@ -173,6 +195,35 @@ handle_issue(struct call *call, const struct handlers *h)
 	f = follow_new(call, h, names);
 	f->subscription = scheduler_subscribe(h->scheduler, on_issuing, f);
 	tell_step(call, &look);
+}
+
+/* ---- Rollback ---- */
+
+void
+handle_rollback(struct call *call, const struct handlers *h)
+{
+	struct json_object *parameters = call_parameters(call);
+	int64_t version = json_get_int(parameters, "version", 0);
+	struct cert_look look;
+	struct err err = { 0 };
+	char **names = NULL;
+	struct follow *f;
+
+	if (!json_fits(parameters, "version", json_type_int) || version < 0 ||
+	    version > INT32_MAX) {
+		fail_argument(call, "version", "the number of a version is wanted");
+		return;
+	}
+	if (!need_certificate(call, h, &look))
+		return;
+	if (scheduler_rollback(h->scheduler, look.config->name, (unsigned)version, &err) ==
+	    -1) {
+		call_fail(call, &err);
+		return;
+	}
+	strv_add(&names, look.config->name);
+	f = follow_new(call, h, names);
+	f->subscription = scheduler_subscribe(h->scheduler, on_issuing, f);
 }
 
 /* ---- Renew ---- */
@@ -208,11 +259,11 @@ on_renewing(const struct scheduler_event *event, void *arg)
 		return;
 	if (call_wants_more(f->call))
 		call_continue(f->call, wrap("event", view_event(event)));
-	if (!is_end(event))
+	if (!is_end(f, event))
 		return;
 	if (event->type == EVENT_KEPT)
 		add_result(f->kept, event->name, "reason", event->text);
-	else if (event->type == EVENT_FAILED)
+	else if (event->err != NULL)
 		add_result(f->failed, event->name, "error", event->text);
 	else
 		json_object_array_add(f->renewed, json_object_new_string(event->name));

@@ -18,6 +18,21 @@ last_result(const struct cert_look *look)
 	return look->state->issued_at > 0 ? "issued" : NULL;
 }
 
+/* How far what is in force has come into use; NULL where nothing is to be done for it. */
+static const char *
+deploy_result(const struct cert_look *look)
+{
+	const struct state_deploy *deploy = &look->state->deploy;
+	const struct cert_options *options = look->config->options;
+
+	if (look->info == NULL ||
+	    options->n_outputs + options->n_deploy + options->n_verify == 0)
+		return NULL;
+	if (deploy->version != look->version || deploy->stage == DEPLOY_STAGE_NONE)
+		return deploy->failures > 0 ? "failed" : "pending";
+	return deploy_stage_name(deploy->stage);
+}
+
 struct json_object *
 view_certificate(const struct cert_look *look)
 {
@@ -30,11 +45,14 @@ view_certificate(const struct cert_look *look)
 		json_add_time(doc, "not_before", look->info->not_before);
 		json_add_time(doc, "not_after", look->info->not_after);
 	}
-	if (!look->running && !look->waiting)
+	if (!look->running && !look->waiting && look->decision.act_at < DECIDE_NEVER)
 		json_add_time(doc, "next_renewal", look->decision.act_at);
 	json_add_string(doc, "last_result", last_result(look));
 	json_add_string(doc, "last_error",
-	    look->state->failures ? look->state->error : NULL);
+	    look->state->failures              ? look->state->error
+	    : look->state->deploy.failures > 0 ? look->state->deploy.error
+					       : NULL);
+	json_add_string(doc, "deploy", deploy_result(look));
 	json_add_string(doc, "step", look->step);
 	return doc;
 }
@@ -98,8 +116,51 @@ add_failure(struct json_object *doc, const struct cert_state *state)
 	json_add_time(failure, "at", state->failed_at);
 	json_add_string(failure, "problem", state->problem);
 	json_add_string(failure, "error", state->error);
+	json_add_string(failure, "account", state->failed_with);
+	json_add_string(failure, "page", state->page);
 	json_add_time(failure, "retry_at", state->retry_at);
 	json_object_object_add(doc, "failure", failure);
+}
+
+static struct json_object *
+view_deploy(const struct cert_look *look)
+{
+	const struct state_deploy *deploy = &look->state->deploy;
+	struct json_object *doc = json_object_new_object();
+
+	json_add_string(doc, "state", deploy_result(look));
+	json_add_int(doc, "version", look->version);
+	json_add_time(doc, "done_at", deploy->done_at);
+	json_add_time(doc, "next_at", look->decision.deploy_at);
+	if (deploy->failures > 0) {
+		json_add_int(doc, "failures", deploy->failures);
+		json_add_time(doc, "failed_at", deploy->failed_at);
+		json_add_time(doc, "retry_at", deploy->retry_at);
+		json_add_string(doc, "error", deploy->error);
+	}
+	return doc;
+}
+
+static struct json_object *
+view_hold(const struct state_hold *hold)
+{
+	struct json_object *doc = json_object_new_object();
+
+	json_add_time(doc, "until", hold->until);
+	json_add_string(doc, "why", hold->why);
+	return doc;
+}
+
+/* What both `show` and `why` tell. */
+static void
+add_common(struct json_object *doc, const struct cert_look *look)
+{
+	if (look->state->ari.cert_id != NULL)
+		json_object_object_add(doc, "ari", view_ari(&look->state->ari));
+	if (deploy_result(look) != NULL)
+		json_object_object_add(doc, "deploy", view_deploy(look));
+	if (look->state->hold.on)
+		json_object_object_add(doc, "hold", view_hold(&look->state->hold));
 }
 
 struct json_object *
@@ -120,8 +181,7 @@ view_details(const struct cert_look *look, const char *state_dir)
 	}
 	json_add_time(doc, "issued_at", state->issued_at);
 	json_add_string(doc, "issued_by", state->issued_by);
-	if (state->ari.cert_id != NULL)
-		json_object_object_add(doc, "ari", view_ari(&state->ari));
+	add_common(doc, look);
 	json_add_string(doc, "order", state->order_url);
 	json_add_time(doc, "order_started_at", look->started_at);
 	if (state->failures > 0)
@@ -130,6 +190,24 @@ view_details(const struct cert_look *look, const char *state_dir)
 }
 
 /* ---- the decision ---- */
+
+static struct json_object *
+view_budgets(const struct cert_look *look)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < look->n_budgets; i++) {
+		const struct cert_budget *b = &look->budgets[i];
+		struct json_object *one = json_object_new_object();
+
+		json_add_string(one, "what", b->what);
+		json_add_int(one, "limit", b->limit);
+		json_add_int(one, "left", b->left);
+		json_add_int(one, "seconds", b->per);
+		json_object_array_add(list, one);
+	}
+	return list;
+}
 
 struct json_object *
 view_decision(const struct cert_look *look, time_t now)
@@ -147,8 +225,10 @@ view_decision(const struct cert_look *look, time_t now)
 			      : decide_action_name(d->action));
 	json_add_string(doc, "next", sentence);
 	json_add_time(doc, "due_at", d->due_at);
-	json_add_time(doc, "act_at", d->act_at);
+	if (d->act_at < DECIDE_NEVER)
+		json_add_time(doc, "act_at", d->act_at);
 	json_add_time(doc, "poll_at", d->poll_at);
+	json_add_time(doc, "deploy_at", d->deploy_at);
 	for (size_t i = 0; i < d->n_reasons; i++) {
 		struct json_object *one = json_object_new_object();
 
@@ -157,8 +237,10 @@ view_decision(const struct cert_look *look, time_t now)
 		json_object_array_add(reasons, one);
 	}
 	json_object_object_add(doc, "reasons", reasons);
-	if (look->state->ari.cert_id != NULL)
-		json_object_object_add(doc, "ari", view_ari(&look->state->ari));
+	json_add_string(doc, "account", look->account);
+	if (look->n_budgets > 0)
+		json_object_object_add(doc, "budgets", view_budgets(look));
+	add_common(doc, look);
 	return doc;
 }
 

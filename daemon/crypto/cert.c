@@ -84,10 +84,12 @@ refuse_text(const struct rest *rest, struct err *err)
 }
 
 static X509 *
-read_der(const unsigned char *der, size_t length, struct err *err)
+read_der(const unsigned char *der, size_t length, bool leaf, struct err *err)
 {
 	const unsigned char *end = der;
-	CLEAN(x509) X509 *cert = d2i_X509(NULL, &end, (long)length);
+	CLEAN(x509)
+	X509 *cert =
+	    leaf ? cert_read(der, length, &end) : d2i_X509(NULL, &end, (long)length);
 
 	if (cert == NULL) {
 		err_set(err, ERR_PROTOCOL, "not valid: %s", openssl_reason());
@@ -153,7 +155,7 @@ read_issuer(const unsigned char *der, size_t length, struct err *err)
 
 	if (cert != NULL)
 		return cert;
-	cert = read_der(der, length, err);
+	cert = read_der(der, length, false, err);
 	if (cert != NULL)
 		keep_known(cert, der, length);
 	return cert;
@@ -176,7 +178,7 @@ read_body(const char *body, size_t length, bool leaf, struct err *err)
 		err->kind = ERR_PROTOCOL;
 		return NULL;
 	}
-	cert = leaf ? read_der(der, n, err) : read_issuer(der, n, err);
+	cert = leaf ? read_der(der, n, true, err) : read_issuer(der, n, err);
 	free(der);
 	return cert;
 }
@@ -270,29 +272,19 @@ chain_pem(const struct chain *c)
 
 /* ---- checks: the key ---- */
 
-static bool
-has_key(X509 *cert, const struct key *key)
-{
-	EVP_PKEY *pkey = X509_get0_pubkey(cert);
-	bool same = pkey != NULL && EVP_PKEY_eq(pkey, key_evp(key)) == 1;
-
-	ERR_clear_error();
-	return same;
-}
-
 bool
 chain_has_key(const struct chain *c, const struct key *key)
 {
-	return has_key(c->certs[0], key);
+	return cert_has_key(c->certs[0], key);
 }
 
 static int
 check_key(const struct chain *c, const struct key *key, struct err *err)
 {
-	if (has_key(c->certs[0], key))
+	if (cert_has_key(c->certs[0], key))
 		return 0;
 	for (size_t i = 1; i < c->length; i++) {
-		if (has_key(c->certs[i], key))
+		if (cert_has_key(c->certs[i], key))
 			return err_set(err, ERR_PROTOCOL,
 			    "the chain is in the wrong order: certificate %zu is for the "
 			    "key",
@@ -309,6 +301,8 @@ check_parameters(const struct chain *c, struct err *err)
 		EVP_PKEY *pkey = X509_get0_pubkey(c->certs[i]);
 		int is_explicit = 0;
 
+		if (i == 0 && cert_key_is_plain(c->certs[i])) /* and ours, by now */
+			continue;
 		if (pkey == NULL) {
 			ERR_clear_error();
 			return err_set(err, ERR_PROTOCOL,
@@ -424,12 +418,10 @@ check_link(const struct chain *c, size_t i, struct err *err)
 		    "certificate %zu was issued by \"%.80s\", but \"%.80s\" follows", i + 1,
 		    wanted_text, text);
 	}
-	if (X509_verify(cert, X509_get0_pubkey(issuer)) != 1) {
-		ERR_clear_error();
+	if (!cert_signed_by(cert, X509_get0_pubkey(issuer)))
 		return err_set(err, ERR_PROTOCOL,
 		    "the signature of certificate %zu is not by certificate %zu", i + 1,
 		    i + 2);
-	}
 	return 0;
 }
 

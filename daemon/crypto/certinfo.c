@@ -150,14 +150,18 @@ serial_text(const ASN1_INTEGER *serial)
 	return TAKE(text);
 }
 
+/* X509_digest() would look for SHA-256 where cert_read() looks for keys. */
 static char *
 fingerprint(const X509 *cert)
 {
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned length = 0;
+	unsigned char digest[EVP_MAX_MD_SIZE], *der = NULL;
+	int n = i2d_X509(cert, &der);
+	size_t length = 0;
 
-	if (X509_digest(cert, EVP_sha256(), digest, &length) != 1)
+	if (n <= 0 ||
+	    EVP_Q_digest(NULL, "SHA256", NULL, der, (size_t)n, digest, &length) != 1)
 		must_pointer(NULL, "SHA256");
+	OPENSSL_free(der);
 	return hex(digest, length);
 }
 
@@ -202,16 +206,6 @@ ari_id(const X509 *cert)
 	return xasprintf("%s.%s", issuer, serial);
 }
 
-static const char *
-key_type_text(const X509 *cert)
-{
-	EVP_PKEY *pkey = X509_get0_pubkey(cert);
-	struct err ignored;
-
-	return key_type_name(
-	    pkey != NULL ? key_type_of_evp(pkey, &ignored) : KEY_TYPE_COUNT);
-}
-
 /* ---- all of it ---- */
 
 struct cert_info *
@@ -227,7 +221,7 @@ chain_info(const struct chain *c)
 	info->root = cert_name_text(X509_get_issuer_name(top));
 	info->ari_id = ari_id(leaf);
 	info->fingerprint = fingerprint(leaf);
-	info->key_type = xstrdup(key_type_text(leaf));
+	info->key_type = xstrdup(cert_key_name(leaf));
 	info->not_before = cert_time(X509_get0_notBefore(leaf));
 	info->not_after = cert_time(X509_get0_notAfter(leaf));
 	info->chain_length = c->length;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "daemon/crypto/csr.h"
 
-#include <openssl/core_names.h>
 #include <openssl/objects.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
 #include "common/crypto/key.h"
+#include "common/crypto/keyparts.h"
 #include "common/crypto/openssl.h"
 #include "common/identifier.h"
 #include "common/mem.h"
@@ -89,39 +89,35 @@ add_extensions(X509_REQ *request, const struct csr_options *options, struct err 
 
 /* ---- the key ---- */
 
-/* X509_REQ_set_pubkey() encodes the key, decodes the result, and takes seven times as long
- * as the signature. Of RSA it encodes numbers, which we leave to it. */
 static int
 refuse_key(struct err *err)
 {
 	return err_set(err, ERR_SYSTEM, "cannot encode the key: %s", openssl_reason());
 }
 
+/* X509_REQ_set_pubkey() encodes the key, decodes the result, and takes seven times as long
+ * as the signature. Of RSA it encodes numbers, which we leave to it. */
 static int
 set_public_key(X509_REQ *request, const struct key *key, struct err *err)
 {
-	EVP_PKEY *pkey = key_evp(key);
+	const struct key_kind *kind = key_kind(key_type_of(key));
 	X509_PUBKEY *into = X509_REQ_get_X509_PUBKEY(request);
-	unsigned char octets[256], *copy;
-	char curve[32];
-	size_t length = 0;
+	const unsigned char *octets;
+	unsigned char *copy;
+	size_t length;
 	int set;
 
-	if (EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA)
-		return X509_REQ_set_pubkey(request, pkey) == 1 ? 0 : refuse_key(err);
-
-	if (EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY, octets,
-		sizeof(octets), &length) != 1)
-		return refuse_key(err);
+	octets = key_public_octets(key, &length);
+	if (octets == NULL)
+		return X509_REQ_set_pubkey(request, key_evp(key)) == 1 ? 0
+								       : refuse_key(err);
 	copy = must(OPENSSL_memdup(octets, length));
-	if (key_type_of(key) == KEY_ED25519)
+	if (kind->base == EVP_PKEY_ED25519)
 		set = X509_PUBKEY_set0_param(into, OBJ_nid2obj(NID_ED25519), V_ASN1_UNDEF,
 		    NULL, copy, (int)length);
-	else if (EVP_PKEY_get_group_name(pkey, curve, sizeof(curve), NULL) == 1)
-		set = X509_PUBKEY_set0_param(into, OBJ_nid2obj(NID_X9_62_id_ecPublicKey),
-		    V_ASN1_OBJECT, OBJ_txt2obj(curve, 0), copy, (int)length);
 	else
-		set = 0;
+		set = X509_PUBKEY_set0_param(into, OBJ_nid2obj(NID_X9_62_id_ecPublicKey),
+		    V_ASN1_OBJECT, OBJ_nid2obj(kind->nid), copy, (int)length);
 	if (set == 1)
 		return 0;
 	OPENSSL_free(copy);

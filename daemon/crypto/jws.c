@@ -20,10 +20,11 @@ add_member(struct text *t, const char *name, const char *value)
 {
 	text_add(t, "%s\"%s\":\"", t->length > 0 ? "," : "{", name);
 	for (; *value != '\0'; value++) {
-		size_t plain = strcspn(value, "\"\\\x01\x02\x03\x04\x05\x06\x07\b\t\n\v\f\r"
-					      "\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18"
-					      "\x19\x1a\x1b\x1c\x1d\x1e\x1f");
+		size_t plain = 0;
 
+		while ((unsigned char)value[plain] >= ' ' && value[plain] != '"' &&
+		       value[plain] != '\\')
+			plain++;
 		text_add_bytes(t, value, plain);
 		value += plain;
 		if (*value == '\0')

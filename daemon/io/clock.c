@@ -35,13 +35,25 @@ clock_now(void)
 	return now.tv_sec;
 }
 
-int64_t
-clock_monotonic_ms(void)
+static int64_t
+read_ms(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t
+clock_monotonic_ms(void)
+{
+	return read_ms(CLOCK_MONOTONIC);
+}
+
+int64_t
+clock_boottime_ms(void)
+{
+	return read_ms(CLOCK_BOOTTIME);
 }
 
 static void

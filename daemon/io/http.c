@@ -7,6 +7,8 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/timefmt.h"
+#include "daemon/io/clock.h"
 #include "daemon/io/http_internal.h"
 
 /* Of connections at a time to servers that speak HTTP/1.1 only. */
@@ -97,6 +99,23 @@ log_ended(const struct http_request *r, long status)
 	    url ? url : "", status, versions[version], (long long)us / 1000);
 }
 
+/* Our clock is held against the server's. What has an Age comes from a cache, and so does
+ * its Date. */
+static void
+pass_date_on(const struct http_reply *reply)
+{
+	CLEAN(string) char *who = NULL;
+	char *url = NULL;
+	time_t date;
+
+	if (!timefmt_parse_http_date(http_header(reply, "Date", 0), &date) ||
+	    http_header(reply, "Age", 0)[0] != '\0')
+		return;
+	curl_easy_getinfo(reply->request->easy, CURLINFO_EFFECTIVE_URL, &url);
+	who = http_url_authority(url);
+	clock_hint_date(date, who);
+}
+
 static void
 request_ended(struct http_request *r, CURLcode code)
 {
@@ -121,10 +140,12 @@ request_ended(struct http_request *r, CURLcode code)
 
 	request_stop(r);
 	r->calling = true;
-	if (r->err.kind == ERR_NONE)
+	if (r->err.kind == ERR_NONE) {
+		pass_date_on(&reply);
 		r->done(&reply, NULL, r->arg);
-	else
+	} else {
 		r->done(NULL, &r->err, r->arg);
+	}
 	request_destroy(r);
 }
 

@@ -9,6 +9,7 @@
 #include "common/timefmt.h"
 #include "daemon/config/config.h"
 #include "daemon/renew/state.h"
+#include "daemon/renew/window.h"
 
 #define HOUR 3600
 #define DAY  86400
@@ -21,6 +22,9 @@
 
 /* So many rapid renewals in a row may be meant. */
 #define RAPID_FREE 2
+
+/* With a tenth of its life left no failure of ours pauses for longer. */
+#define LATE_PAUSE_MAX ((time_t)6 * HOUR)
 
 static void because(struct decision *d, const char *code, const char *fmt, ...)
     PRINTF(3, 4);
@@ -122,6 +126,24 @@ has_window(const struct decide_input *in)
 	       in->ari_id != NULL && in->state->ari.drawn != 0;
 }
 
+/* A thousand windows that moved into the past together are not ordered together. */
+static void
+spread_incident(const struct decide_input *in, struct decision *d)
+{
+	const struct state_ari *ari = &in->state->ari;
+	time_t apart = (time_t)((uint64_t)in->incident_spread * in->spread / UINT32_MAX);
+	char at[TIMEFMT_SIZE];
+
+	if (!has_window(in) || ari->moved_at == 0 || ari->moved_at > in->now)
+		return;
+	because(d, "incident", "the CA moved the window forward, seen %s: an incident",
+	    timefmt_rfc3339(ari->moved_at, at));
+	if (d->act_at >= ari->moved_at + apart)
+		return;
+	d->act_at = ari->moved_at + apart;
+	d->settled_by = "incident";
+}
+
 static void
 when_to_renew(const struct decide_input *in, struct decision *d)
 {
@@ -166,7 +188,8 @@ when_to_poll(const struct decide_input *in, struct decision *d)
 	/* An answer from the future is one of before the clock was set back. */
 	d->poll_at = same && ari->next_poll > 0 && ari->polled_at <= in->now
 			 ? ari->next_poll
-			 : in->now;
+		     : in->poll_from > in->now ? in->poll_from
+					       : in->now;
 	if (same && ari->unsupported)
 		because(d, "ari-unsupported", "the CA has no renewal information");
 	if (same && ari->error != NULL)
@@ -194,14 +217,31 @@ not_too_often(const struct decide_input *in, struct decision *d)
 	if (s->issued_at + pause <= d->act_at)
 		return;
 	d->act_at = s->issued_at + pause;
+	d->settled_by = "rapid";
 	because(d, "rapid", "issued %u times in quick succession: not again before %s",
 	    s->rapid + 1, timefmt_rfc3339(d->act_at, at));
+}
+
+/* Not before then after a failure. With little life left a pause that the CA did not ask
+ * for ends early. */
+static time_t
+retry_instant(const struct decide_input *in)
+{
+	const struct cert_state *s = in->state;
+	time_t late = in->have_cert ? decide_floor(in->not_before, in->not_after) : 0;
+	time_t latest;
+
+	if (late == 0 || s->retry_firm || s->retry_at <= late)
+		return s->retry_at;
+	latest = (s->failed_at > late ? s->failed_at : late) + LATE_PAUSE_MAX;
+	return s->retry_at < latest ? s->retry_at : latest;
 }
 
 static void
 not_before_retry(const struct decide_input *in, struct decision *d)
 {
 	const struct cert_state *s = in->state;
+	time_t retry_at = retry_instant(in);
 	char at[TIMEFMT_SIZE];
 
 	if (s->failures == 0)
@@ -209,12 +249,96 @@ not_before_retry(const struct decide_input *in, struct decision *d)
 	because(d, "failed", "failed %u time%s, last %s: %s", s->failures,
 	    s->failures == 1 ? "" : "s", timefmt_rfc3339(s->failed_at, at),
 	    s->error ? s->error : "");
-	if (s->retry_at <= d->act_at || s->failed_at > in->now ||
+	if (s->page != NULL)
+		because(d, "page", "the CA wants a person to visit %s", s->page);
+	if (retry_at <= d->act_at || s->failed_at > in->now ||
 	    s->retry_at > in->now + PAUSE_MAX)
 		return;
-	d->act_at = s->retry_at;
+	d->act_at = retry_at;
+	d->settled_by = "backoff";
 	because(d, "backoff", "the last attempt failed, the next one is not before %s",
-	    timefmt_rfc3339(s->retry_at, at));
+	    timefmt_rfc3339(retry_at, at));
+}
+
+static void
+not_while_held(const struct decide_input *in, struct decision *d)
+{
+	for (size_t i = 0; i < in->n_holds; i++) {
+		const struct decide_hold *hold = &in->holds[i];
+
+		if (hold->until <= in->now)
+			continue;
+		if (d->act_at < hold->until) {
+			d->act_at = hold->until;
+			d->settled_by = hold->code;
+		}
+		if (hold->binds && d->hand_at < hold->until)
+			d->hand_at = hold->until;
+		because(d, hold->code, "%s", hold->text);
+	}
+}
+
+/* ---- into use ---- */
+
+static bool
+is_deployable(const struct cert_options *options)
+{
+	return options->n_outputs + options->n_deploy + options->n_verify > 0;
+}
+
+/* A window of the administrator holds a renewal, but neither the first certificate, nor
+ * one that ends soon, nor what the CA wants replaced now. */
+static void
+wait_for_window(const struct decide_input *in, struct decision *d)
+{
+	const char *window = in->options->deploy_window;
+	time_t opens = window != NULL ? window_next(window, in->now) : in->now;
+	const struct state_deploy *s = &in->state->deploy;
+	time_t lifetime = lifetime_of(in->not_before, in->not_after);
+	char at[TIMEFMT_SIZE];
+
+	if (opens <= d->deploy_at || !str_eq(s->event, "renewed") || s->urgent ||
+	    s->old_ends <= in->now ||
+	    in->now >= decide_floor(s->old_ends - lifetime, s->old_ends))
+		return;
+	d->deploy_at = opens;
+	because(d, "deploy-window", "it goes into use in the window \"%s\", which opens %s",
+	    window, timefmt_rfc3339(opens, at));
+}
+
+static void
+when_to_deploy(const struct decide_input *in, struct decision *d)
+{
+	const struct state_deploy *s = &in->state->deploy;
+	bool known = s->version == in->version;
+	char at[TIMEFMT_SIZE];
+
+	if (!in->have_cert || !is_deployable(in->options))
+		return;
+	if (in->deploying)
+		because(d, "deploying", "it is being put into use");
+	if (known && s->stage != DEPLOY_STAGE_NONE && str_eq(s->config, in->config_hash)) {
+		because(d, "deployed", "%s %s",
+		    s->stage == DEPLOY_STAGE_VERIFIED ? "in use, and seen to be served,"
+						      : "in use",
+		    timefmt_rfc3339(s->done_at, at));
+		return;
+	}
+	d->deploy_check = known && s->stage != DEPLOY_STAGE_NONE;
+	d->deploy_at = in->now;
+	if (known && s->failures > 0) {
+		because(d, "deploy-failed",
+		    "putting it into use failed %u time%s, last %s: %s", s->failures,
+		    s->failures == 1 ? "" : "s", timefmt_rfc3339(s->failed_at, at),
+		    s->error ? s->error : "");
+		if (s->failed_at <= in->now && s->retry_at <= in->now + PAUSE_MAX &&
+		    s->retry_at > d->deploy_at)
+			d->deploy_at = s->retry_at;
+	}
+	wait_for_window(in, d);
+	if (!in->deploying)
+		because(d, "not-deployed", "not in use yet; that is done %s",
+		    timefmt_rfc3339(d->deploy_at, at));
 }
 
 void
@@ -223,7 +347,9 @@ decide(const struct decide_input *in, struct decision *ret)
 	struct decision *d = ret;
 
 	d->n_reasons = 0;
-	d->poll_at = 0;
+	d->poll_at = d->deploy_at = d->expiring_at = 0;
+	d->deploy_check = false;
+	d->settled_by = NULL;
 	d->due_at = in->now;
 	d->action = in->have_cert ? DECIDE_RENEW : DECIDE_ISSUE;
 	if (in->running)
@@ -243,11 +369,18 @@ decide(const struct decide_input *in, struct decision *ret)
 		d->due_at = in->now;
 		because(d, "order", "an order that was begun is not finished");
 	}
-	if (in->have_cert)
+	if (in->have_cert) {
 		when_to_poll(in, d);
+		d->expiring_at = decide_floor(in->not_before, in->not_after);
+	}
 	d->act_at = d->due_at;
+	d->hand_at = d->due_at;
+	if (in->have_cert)
+		spread_incident(in, d);
 	not_too_often(in, d);
 	not_before_retry(in, d);
+	not_while_held(in, d);
+	when_to_deploy(in, d);
 }
 
 const char *
@@ -261,18 +394,27 @@ decide_action_name(enum decide_action action)
 	return names[action];
 }
 
+static const struct decide_reason *
+find_reason(const struct decision *d, const char *code)
+{
+	for (size_t i = 0; i < d->n_reasons; i++)
+		if (str_eq(d->reasons[i].code, code))
+			return &d->reasons[i];
+	return NULL;
+}
+
 /* The reason that settled the instant: the last one that could. */
 static const struct decide_reason *
 deciding(const struct decision *d)
 {
-	static const char *const settling[] = { "backoff", "rapid", "changed", "order",
-		"none", "floor", "window", "dates", NULL };
+	static const char *const settling[] = { "changed", "order", "none", "floor",
+		"window", "dates", NULL };
+	const struct decide_reason *found =
+	    d->settled_by ? find_reason(d, d->settled_by) : NULL;
 
-	for (const char *const *code = settling; *code != NULL; code++)
-		for (size_t i = 0; i < d->n_reasons; i++)
-			if (str_eq(d->reasons[i].code, *code))
-				return &d->reasons[i];
-	return NULL;
+	for (const char *const *code = settling; found == NULL && *code != NULL; code++)
+		found = find_reason(d, *code);
+	return found;
 }
 
 char *
@@ -284,6 +426,8 @@ decide_sentence(const struct decision *d, time_t now)
 
 	if (d->n_reasons > 0 && str_eq(d->reasons[0].code, "running"))
 		return xstrdup("an order is under way");
+	if (d->act_at >= DECIDE_NEVER)
+		return xasprintf("nothing: %s", why ? why->text : "");
 	if (d->act_at <= now)
 		return xasprintf("%s now: %s", verb, why ? why->text : "it is due");
 	return xasprintf("%s %s (%s): %s", verb, timefmt_rfc3339(d->act_at, at),

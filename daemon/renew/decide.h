@@ -15,6 +15,17 @@
 struct cert_options;
 struct cert_state;
 
+/* An instant for what is not to happen as things stand. */
+#define DECIDE_NEVER ((time_t)253402300799) /* 9999-12-31T23:59:59Z */
+
+/* What keeps an order from being placed, beside the certificate's own history. */
+struct decide_hold {
+	const char *code; /* "hold", "clock", "budget", "breaker" */
+	time_t until;     /* DECIDE_NEVER: nobody knows */
+	bool binds;       /* also one who asks for what is due */
+	const char *text;
+};
+
 struct decide_input {
 	time_t now;
 	const struct cert_options *options;
@@ -29,6 +40,14 @@ struct decide_input {
 	uint32_t spread; /* anything that differs from certificate to certificate */
 	bool running;    /* an order is under way */
 	bool unfinished; /* one of an earlier run can be gone on with */
+	const struct decide_hold *holds;
+	size_t n_holds;
+	unsigned version;        /* of the generation in force */
+	const char *config_hash; /* of the settings of now */
+	bool deploying;
+	time_t incident_spread; /* seconds: renewals of an incident are this far apart at
+				   most */
+	time_t poll_from;       /* what was never asked about is asked about from then on */
 };
 
 enum decide_action {
@@ -42,13 +61,18 @@ struct decide_reason {
 	char text[640];   /* for people: may have all of an error in it */
 };
 
-#define DECIDE_REASONS_MAX 12
+#define DECIDE_REASONS_MAX 16
 
 struct decision {
 	enum decide_action action;
-	time_t due_at;  /* when it is right by the certificate alone */
-	time_t act_at;  /* when it is done: not before failures allow it */
-	time_t poll_at; /* when the CA is asked for renewal information; 0: never */
+	time_t due_at;      /* when it is right by the certificate alone */
+	time_t act_at;      /* when it is done: not before failures and holds allow it */
+	time_t hand_at;     /* when it is done where somebody asks: failures do not count */
+	time_t poll_at;     /* when the CA is asked for renewal information; 0: never */
+	time_t deploy_at;   /* when the generation in force goes into use; 0: it has */
+	time_t expiring_at; /* from then on somebody should look; 0: there is none */
+	bool deploy_check;  /* only what does not fit the settings has to be done */
+	const char *settled_by; /* the reason for act_at, where it is not due_at's */
 	size_t n_reasons;
 	struct decide_reason reasons[DECIDE_REASONS_MAX];
 };

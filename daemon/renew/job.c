@@ -33,6 +33,7 @@ struct job {
 	struct key *key;         /* from prepare to publish */
 	struct order *order;
 	bool replaces_refused;
+	bool rehearse;
 };
 
 static void
@@ -230,7 +231,10 @@ on_order_record(const char *url, void *arg)
 {
 	struct job *j = arg;
 
-	j->watcher.record(url, j->watcher.arg);
+	if (j->rehearse)
+		order_recorded(j->order, NULL); /* nobody comes back to it */
+	else
+		j->watcher.record(url, j->watcher.arg);
 }
 
 static void
@@ -246,6 +250,8 @@ on_order(const struct order_outcome *o, void *arg)
 	order_free(TAKE(j->order));
 	if (err.kind != ERR_NONE)
 		job_failed(j, &err, lost);
+	else if (j->rehearse)
+		j->watcher.done(&(struct job_outcome){ 0 }, j->watcher.arg);
 }
 
 void
@@ -263,31 +269,40 @@ wanted_not_after(const struct job *j)
 	return wish->seconds > 0 ? clock_now() + wish->seconds : 0;
 }
 
+/* `p` is NULL for a rehearsal. */
+static void
+start_order(struct job *j, const struct prepare *p)
+{
+	const struct order_request request = { .loop = j->deps.loop,
+		.account = j->account,
+		.cert = j->cert,
+		.servers = j->deps.servers,
+		.csr = p ? p->csr : NULL,
+		.csr_length = p ? p->csr_length : 0,
+		.url = p != NULL && p->resumed ? j->order_url : NULL,
+		.replaces = j->replaces,
+		.not_after = p ? wanted_not_after(j) : 0,
+		.rehearse = j->rehearse };
+	const struct order_watcher watcher = { .step = on_order_step,
+		.record = on_order_record,
+		.done = on_order,
+		.arg = j };
+
+	j->order = order_start(&request, &watcher);
+}
+
 static void
 on_prepared(void *arg)
 {
 	struct prepare *p = arg;
 	struct job *j = p->job;
 	struct err err = p->err;
-	const struct order_request request = { .loop = j->deps.loop,
-		.account = j->account,
-		.cert = j->cert,
-		.servers = j->deps.servers,
-		.csr = p->csr,
-		.csr_length = p->csr_length,
-		.url = p->resumed ? j->order_url : NULL,
-		.replaces = j->replaces,
-		.not_after = wanted_not_after(j) };
-	const struct order_watcher watcher = { .step = on_order_step,
-		.record = on_order_record,
-		.done = on_order,
-		.arg = j };
 
 	j->task = NULL;
 	j->prepare = NULL;
 	j->key = TAKE(p->key);
 	if (p->csr != NULL)
-		j->order = order_start(&request, &watcher);
+		start_order(j, p);
 	prepare_free(p);
 	if (j->order == NULL)
 		job_failed(j, &err, false);
@@ -295,12 +310,26 @@ on_prepared(void *arg)
 
 /* ---- jobs ---- */
 
+static void
+start_prepare(struct job *j)
+{
+	struct prepare *p = xcalloc(1, sizeof(*p));
+
+	p->job = j;
+	p->store = j->deps.store;
+	p->config = config_ref(j->config);
+	p->cert = j->cert;
+	p->resume = j->order_url != NULL;
+	j->step = "key";
+	j->prepare = p;
+	j->task = worker_start(j->deps.worker, prepare_work, on_prepared, prepare_free, p);
+}
+
 struct job *
 job_start(const struct job_deps *deps, const struct job_request *request,
     const struct job_watcher *watcher)
 {
 	struct job *j = xcalloc(1, sizeof(*j));
-	struct prepare *p = xcalloc(1, sizeof(*p));
 
 	j->deps = *deps;
 	j->config = config_ref(request->config);
@@ -309,16 +338,12 @@ job_start(const struct job_deps *deps, const struct job_request *request,
 	j->order_url = xstrdup(request->order_url);
 	j->replaces = xstrdup(request->replaces);
 	j->watcher = *watcher;
-	j->step = "key";
 	j->started_at = clock_now();
-
-	p->job = j;
-	p->store = deps->store;
-	p->config = config_ref(request->config);
-	p->cert = request->cert;
-	p->resume = j->order_url != NULL;
-	j->prepare = p;
-	j->task = worker_start(deps->worker, prepare_work, on_prepared, prepare_free, p);
+	j->rehearse = request->rehearse;
+	if (j->rehearse)
+		start_order(j, NULL);
+	else
+		start_prepare(j);
 	return j;
 }
 

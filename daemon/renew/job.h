@@ -39,6 +39,8 @@ struct job_request {
 	struct account *account; /* a reference is taken */
 	const char *order_url;   /* of an order to go on with, or NULL */
 	const char *replaces;    /* or NULL */
+	bool rehearse; /* proves the names to the account's CA, and ends before a key is
+			  made */
 };
 
 struct job_outcome {

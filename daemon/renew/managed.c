@@ -10,8 +10,18 @@
 #include "daemon/crypto/cert.h"
 #include "daemon/io/clock.h"
 #include "daemon/io/worker.h"
+#include "daemon/renew/deploy.h"
 #include "daemon/renew/scheduler_internal.h"
 #include "daemon/store/store.h"
+
+/* After a first start, with many certificates. */
+#define FIRST_POLLS    ((time_t)3600)
+#define POLLS_A_SECOND 20
+
+/* Where a CA has moved windows forward, so many are renewed a second, as far as that ends
+ * within some minutes. */
+#define INCIDENT_A_SECOND 4
+#define INCIDENT_SPREAD   ((time_t)5 * 60)
 
 /* ---- deciding ---- */
 
@@ -56,7 +66,8 @@ managed_order(const struct managed *m)
 {
 	const struct cert_state *s = &m->state;
 
-	return str_eq(s->order_account, m->config->options->accounts[0]) &&
+	return strv_contains((const char *const *)m->config->options->accounts,
+		   s->order_account) &&
 		       str_eq(s->order_config, m->config->hash)
 		   ? s->order_url
 		   : NULL;
@@ -72,9 +83,32 @@ spread_of(const struct cert_info *info)
 	return (uint32_t)strtoul(start, NULL, 16);
 }
 
-static void
-make_decision(const struct managed *m, struct decision *ret)
+/* What was never asked about is asked about in the first hour, twenty a second at most. */
+static time_t
+poll_from(const struct managed *m, uint32_t spread)
 {
+	const struct scheduler *s = m->scheduler;
+	time_t over = (time_t)s->count / POLLS_A_SECOND;
+
+	if (m->version > m->first_version)
+		return 0; /* issued since */
+	if (over > FIRST_POLLS)
+		over = FIRST_POLLS;
+	return s->started_at + (time_t)((uint64_t)over * spread / UINT32_MAX);
+}
+
+static time_t
+incident_spread(const struct managed *m)
+{
+	time_t wanted = (time_t)m->scheduler->count / INCIDENT_A_SECOND;
+
+	return wanted < INCIDENT_SPREAD ? wanted : INCIDENT_SPREAD;
+}
+
+void
+managed_decide(const struct managed *m, struct decision *ret)
+{
+	struct managed_holds holds;
 	struct decide_input in = { .now = clock_now(),
 		.options = m->config->options,
 		.state = &m->state,
@@ -82,14 +116,22 @@ make_decision(const struct managed *m, struct decision *ret)
 		.damage = m->damage,
 		.changed = what_changed(m),
 		.running = m->job != NULL,
-		.unfinished = managed_order(m) != NULL };
+		.unfinished = managed_order(m) != NULL,
+		.holds = holds.list,
+		.version = m->version,
+		.config_hash = m->config->hash,
+		.deploying = m->deploy != NULL || m->rollback != NULL };
 
+	managed_holds(m, &holds);
+	in.n_holds = holds.count;
 	if (m->info != NULL) {
 		in.ari_id = m->info->ari_id;
 		in.ari_askable = managed_issuer(m) != NULL;
 		in.not_before = m->info->not_before;
 		in.not_after = m->info->not_after;
 		in.spread = spread_of(m->info);
+		in.incident_spread = incident_spread(m);
+		in.poll_from = poll_from(m, in.spread);
 	}
 	decide(&in, ret);
 }
@@ -104,65 +146,129 @@ tell_kept(struct managed *m, const struct decision *d)
 	managed_tell(m, EVENT_KEPT, NULL, sentence, NULL);
 }
 
+/* The CA's word comes before ours, unless a person was plain. */
+static bool
+wants_poll(const struct managed *m, const struct decision *d, time_t now)
+{
+	if (m->wish == WISH_NOW || d->poll_at == 0)
+		return false;
+	return d->poll_at <= now || (m->wish == WISH_IF_DUE && !m->asked);
+}
+
+static bool
+wants_order(const struct managed *m, const struct decision *d, time_t now)
+{
+	return m->wish == WISH_NOW || d->act_at <= now ||
+	       (m->wish == WISH_IF_DUE && d->hand_at <= now);
+}
+
+/* The earliest instant at which something changes by itself. */
+static time_t
+next_instant(const struct managed *m, const struct decision *d, time_t now)
+{
+	time_t wake = d->act_at;
+
+	if (d->poll_at != 0 && d->poll_at < wake)
+		wake = d->poll_at;
+	if (d->deploy_at != 0 && m->deploy == NULL && m->rollback == NULL &&
+	    d->deploy_at < wake)
+		wake = d->deploy_at;
+	if (d->expiring_at > now && d->expiring_at < wake)
+		wake = d->expiring_at;
+	return wake;
+}
+
+static void
+think_of_use(struct managed *m, const struct decision *d, time_t now)
+{
+	if (d->deploy_at != 0 && d->deploy_at <= now && m->deploy == NULL &&
+	    m->rollback == NULL && m->job == NULL)
+		managed_start_deploy(m, d->deploy_check);
+	if (managed_alert(m))
+		managed_save(m);
+}
+
 void
 managed_think(struct managed *m)
 {
 	struct decision d;
 	time_t now = clock_now();
-	time_t wake;
-	bool poll;
 
-	if (m->job != NULL || m->waiting || m->ari != NULL)
+	managed_decide(m, &d);
+	think_of_use(m, &d, now);
+	if (m->job != NULL || m->waiting || m->ari != NULL || m->poll_waiting)
 		return; /* whatever it is, its end brings us here again */
-	make_decision(m, &d);
-	/* The CA's word comes before ours, unless a person was plain. */
-	poll = m->wish != WISH_NOW && d.poll_at != 0 &&
-	       (d.poll_at <= now || (m->wish == WISH_IF_DUE && !m->asked));
-	if (poll) {
+	if (wants_poll(m, &d, now)) {
 		managed_start_poll(m);
 		return;
 	}
-	if (m->wish == WISH_NOW || d.act_at <= now ||
-	    (m->wish == WISH_IF_DUE && d.due_at <= now)) {
+	if (wants_order(m, &d, now)) {
 		scheduler_wake_at(m->scheduler, m, 0);
 		scheduler_enqueue(m->scheduler, m);
 		return;
 	}
-	wake = d.poll_at != 0 && d.poll_at < d.act_at ? d.poll_at : d.act_at;
-	scheduler_wake_at(m->scheduler, m, wake);
+	scheduler_wake_at(m->scheduler, m, next_instant(m, &d, now));
 	if (m->wish == WISH_IF_DUE)
 		tell_kept(m, &d); /* who is told may ask again */
 }
 
-int
-managed_ask(struct managed *m, enum scheduler_ask ask, struct err *err)
+/* ---- looking ---- */
+
+static bool
+is_held(const struct managed *m, time_t now)
 {
-	if (m->job != NULL || m->waiting || m->wish != WISH_NONE)
-		return err_set(err, ERR_BUSY, "%s: an order is under way", m->config->name);
-	m->wish = ask == ASK_NOW ? WISH_NOW : WISH_IF_DUE;
-	m->asked = false;
-	ari_fetch_free(TAKE(m->ari));
-	/* Begun by the loop: whoever asks may want to subscribe first. */
-	scheduler_wake_at(m->scheduler, m, 1);
-	return 0;
+	const struct state_hold *hold = &m->state.hold;
+
+	return hold->on && (hold->until == 0 || hold->until > now);
 }
 
-/* ---- looking ---- */
+static const char *
+condition_of_cert(const struct managed *m, time_t now)
+{
+	const struct state_deploy *deploy = &m->state.deploy;
+	bool current = deploy->version == m->version;
+
+	if (m->info->not_after <= now)
+		return "expired";
+	if (m->state.failures > 0)
+		return "failed";
+	if (m->deploy != NULL)
+		return "deploying";
+	if (current && deploy->failures > 0)
+		return "not-deployed";
+	if (is_held(m, now))
+		return "held";
+	if (now >= decide_floor(m->info->not_before, m->info->not_after))
+		return "expiring";
+	return current && deploy->stage == DEPLOY_STAGE_VERIFIED ? "verified" : "valid";
+}
 
 static const char *
 condition_of(const struct managed *m, time_t now)
 {
 	if (m->job != NULL)
 		return m->info == NULL ? "issuing" : "renewing";
+	if (m->rollback != NULL)
+		return "rolling-back";
 	if (m->waiting)
 		return "waiting";
 	if (m->info == NULL)
-		return m->state.failures > 0 ? "failed" : "missing";
-	if (m->info->not_after <= now)
-		return "expired";
-	if (m->state.failures > 0)
-		return "failed";
-	return "valid";
+		return m->state.failures > 0 ? "failed"
+		       : is_held(m, now)     ? "held"
+					     : "missing";
+	return condition_of_cert(m, now);
+}
+
+static const char *
+step_of(const struct managed *m)
+{
+	if (m->job != NULL)
+		return job_step(m->job);
+	if (m->rollback != NULL)
+		return "rollback";
+	if (m->deploy != NULL)
+		return deploy_step(m->deploy);
+	return m->waiting ? "waiting" : NULL;
 }
 
 void
@@ -175,15 +281,25 @@ managed_look(const struct managed *m, struct cert_look *ret)
 		.version = m->version,
 		.running = m->job != NULL,
 		.waiting = m->waiting,
-		.step = m->job       ? job_step(m->job)
-			: m->waiting ? "waiting"
-				     : NULL,
+		.step = step_of(m),
 		.started_at = m->job ? job_started_at(m->job) : 0,
 		.condition = condition_of(m, clock_now()) };
-	make_decision(m, &ret->decision);
+	ret->account = managed_account(m);
+	ret->n_budgets = managed_budgets(m, ret->budgets);
+	managed_decide(m, &ret->decision);
 }
 
 /* ---- life ---- */
+
+void
+managed_set_live(struct managed *m, struct cert_info *info, unsigned version)
+{
+	cert_info_free(m->info);
+	m->info = info;
+	m->version = version;
+	state_set(&m->damage, NULL);
+	clock_hint_not_before(info->not_before);
+}
 
 /* The pair in force, as it lies on disk: nothing else says that a certificate is there. */
 static void
@@ -192,11 +308,12 @@ read_live(struct managed *m)
 	struct store *store = m->scheduler->deps.job.store;
 	struct err err = { 0 };
 	CLEAN(chain) struct chain *chain = store_live(store, m->config->name, NULL, &err);
+	unsigned version = store_live_version(store, m->config->name);
 
-	m->version = store_live_version(store, m->config->name);
+	m->version = m->first_version = version;
 	if (chain != NULL)
-		m->info = chain_info(chain);
-	else if (m->version > 0)
+		managed_set_live(m, chain_info(chain), version);
+	else if (version > 0)
 		m->damage = xstrdup(err.text);
 	if (m->damage != NULL)
 		log_warn("%s: %s", m->config->name, m->damage);
@@ -226,6 +343,20 @@ drop_job(struct managed *m)
 	scheduler_job_ended(m->scheduler, m);
 }
 
+/* What was the trial of a CA ended without saying anything of it. */
+static void
+stop_probing(struct managed *m)
+{
+	struct scheduler *s = m->scheduler;
+	struct ca *ca;
+
+	if (!m->probes)
+		return;
+	m->probes = false;
+	TAILQ_FOREACH (ca, &s->cas, entry)
+		breaker_gave_up(&ca->breaker);
+}
+
 void
 managed_cancel(struct managed *m, const char *why)
 {
@@ -233,7 +364,9 @@ managed_cancel(struct managed *m, const char *why)
 
 	if (m->job == NULL && m->wish == WISH_NONE)
 		return;
+	stop_probing(m);
 	drop_job(m);
+	scheduler_leave(m->scheduler, m);
 	m->wish = WISH_NONE;
 	err_set(&err, ERR_CANCELLED, "%s", why);
 	managed_tell(m, EVENT_FAILED, NULL, err.text, &err);
@@ -251,6 +384,10 @@ managed_set_config(struct managed *m, const struct cert_config *config)
 	m->state.failures = 0;
 	m->state.retry_at = 0;
 	m->state.rapid = 0;
+	m->state.deploy.failures = 0;
+	m->state.deploy.retry_at = 0;
+	m->state.told &= ~(1U << ALERT_FAILED | 1U << ALERT_DEPLOY_FAILED);
+	deploy_free(TAKE(m->deploy));
 	if (m->job != NULL)
 		managed_cancel(m, "the configuration has changed");
 }
@@ -261,10 +398,12 @@ managed_free(struct managed *m)
 	struct scheduler *s = m->scheduler;
 
 	heap_set(&s->heap, &m->wake, 0);
-	if (m->waiting)
-		TAILQ_REMOVE(&s->queue, m, entry);
+	scheduler_leave(s, m);
+	stop_probing(m);
 	drop_job(m);
-	ari_fetch_free(m->ari);
+	managed_stop_poll(m);
+	deploy_free(m->deploy);
+	rollback_free(m->rollback);
 	worker_task_free(m->saving);
 	state_clear(&m->state);
 	cert_info_free(m->info);

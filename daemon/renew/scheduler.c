@@ -14,13 +14,6 @@
 /* Certificates looked at before others on the loop have their turn. */
 #define AT_ONCE 64
 
-struct subscription {
-	TAILQ_ENTRY(subscription) entry;
-	struct scheduler *scheduler;
-	scheduler_event_fn *fn;
-	void *arg;
-};
-
 /* ---- waking ---- */
 
 static void
@@ -43,8 +36,8 @@ scheduler_wake_at(struct scheduler *s, struct managed *m, time_t at)
 }
 
 /* All certificates, when the loop comes round again. */
-static void
-wake_all(struct scheduler *s)
+void
+scheduler_wake_all(struct scheduler *s)
 {
 	for (size_t i = 0; i < s->count; i++)
 		heap_set(&s->heap, &s->list[i]->wake, 1);
@@ -61,7 +54,8 @@ on_time(bool stepped, void *arg)
 	s->armed_at = 0;
 	if (stepped) {
 		log_info("the clock was set, looking at the schedule again");
-		wake_all(s);
+		clock_forget_hints();
+		scheduler_wake_all(s);
 	}
 	for (int n = 0; n < AT_ONCE; n++) {
 		first = heap_first(&s->heap);
@@ -71,76 +65,7 @@ on_time(bool stepped, void *arg)
 		managed_think((struct managed *)first);
 	}
 	set_timer(s);
-}
-
-/* ---- the limits of the configuration ---- */
-
-static size_t
-running_for(const struct scheduler *s, const struct account *account)
-{
-	const struct managed *m;
-	size_t n = 0;
-
-	TAILQ_FOREACH (m, &s->active, entry)
-		n += job_account(m->job) == account;
-	return n;
-}
-
-static bool
-may_run(const struct scheduler *s, const struct managed *m)
-{
-	struct account *account =
-	    accounts_find(s->deps.accounts, m->config->options->accounts[0]);
-
-	return s->running < s->config->concurrent_orders &&
-	       (s->running < s->config->concurrent_orders_per_account ||
-		   running_for(s, account) < s->config->concurrent_orders_per_account);
-}
-
-static void
-start(struct scheduler *s, struct managed *m)
-{
-	managed_start_job(m);
-	TAILQ_INSERT_TAIL(&s->active, m, entry);
-	s->running++;
-}
-
-void
-scheduler_enqueue(struct scheduler *s, struct managed *m)
-{
-	if (m->job != NULL || m->waiting)
-		return;
-	if (may_run(s, m)) {
-		start(s, m);
-		return;
-	}
-	m->waiting = true;
-	TAILQ_INSERT_TAIL(&s->queue, m, entry);
-}
-
-/* Begins what waited, as far as the limits go; in turn, but none stands in others' way. */
-void
-scheduler_drain(struct scheduler *s)
-{
-	struct managed *m, *next;
-
-	for (m = TAILQ_FIRST(&s->queue); m != NULL; m = next) {
-		next = TAILQ_NEXT(m, entry);
-		if (s->running >= s->config->concurrent_orders)
-			return;
-		if (!may_run(s, m))
-			continue;
-		TAILQ_REMOVE(&s->queue, m, entry);
-		m->waiting = false;
-		start(s, m);
-	}
-}
-
-void
-scheduler_job_ended(struct scheduler *s, struct managed *m)
-{
-	TAILQ_REMOVE(&s->active, m, entry);
-	s->running--;
+	scheduler_look_at_clock(s);
 }
 
 /* ---- configuration ---- */
@@ -153,8 +78,8 @@ by_name(const void *key, const void *member)
 	return strcmp(key, m->config->name);
 }
 
-static struct managed *
-find(const struct scheduler *s, const char *name)
+struct managed *
+scheduler_find(const struct scheduler *s, const char *name)
 {
 	struct managed **found =
 	    s->count ? bsearch(name, s->list, s->count, sizeof(struct managed *), by_name)
@@ -172,7 +97,7 @@ scheduler_set_config(struct scheduler *s, struct config *config)
 	struct config *before = s->config;
 
 	for (size_t i = 0; i < config->n_certs; i++) {
-		list[i] = find(s, config->certs[i]->name);
+		list[i] = scheduler_find(s, config->certs[i]->name);
 		if (list[i] != NULL)
 			managed_set_config(list[i], config->certs[i]);
 		else
@@ -192,7 +117,7 @@ scheduler_set_config(struct scheduler *s, struct config *config)
 	free(old);
 	config_free(before);
 	/* From the loop, not from here: the caller is not done yet. */
-	wake_all(s);
+	scheduler_wake_all(s);
 	scheduler_drain(s);
 }
 
@@ -202,129 +127,45 @@ int
 scheduler_ask(struct scheduler *s, const char *name, enum scheduler_ask ask,
     struct err *err)
 {
-	struct managed *m = find(s, name);
+	struct managed *m = scheduler_find(s, name);
 
 	if (m == NULL)
 		return err_set(err, ERR_CONFIG, "there is no certificate \"%s\"", name);
 	return managed_ask(m, ask, err);
 }
 
-/* ---- events ---- */
-
-const char *
-event_type_name(enum event_type type)
+int
+scheduler_hold(struct scheduler *s, const char *name, time_t until, struct err *err)
 {
-	static const char *const names[EVENT_TYPE_COUNT] = {
-		[EVENT_STEP] = "step",
-		[EVENT_ISSUED] = "issued",
-		[EVENT_RENEWED] = "renewed",
-		[EVENT_KEPT] = "kept",
-		[EVENT_FAILED] = "failed",
-		[EVENT_ARI] = "ari",
-		[EVENT_RELOADED] = "reloaded",
-	};
+	struct managed *m = scheduler_find(s, name);
 
-	return names[type];
+	if (m == NULL)
+		return err_set(err, ERR_CONFIG, "there is no certificate \"%s\"", name);
+	if (until != 0 && until <= clock_now())
+		return err_set(err, ERR_CONFIG, "%s: that instant has passed", name);
+	managed_hold(m, until, NULL);
+	return 0;
 }
 
-struct subscription *
-scheduler_subscribe(struct scheduler *s, scheduler_event_fn *fn, void *arg)
+int
+scheduler_resume(struct scheduler *s, const char *name, struct err *err)
 {
-	struct subscription *sub = xcalloc(1, sizeof(*sub));
+	struct managed *m = scheduler_find(s, name);
 
-	*sub = (struct subscription){ .scheduler = s, .fn = fn, .arg = arg };
-	TAILQ_INSERT_TAIL(&s->subscriptions, sub, entry);
-	return sub;
+	if (m == NULL)
+		return err_set(err, ERR_CONFIG, "there is no certificate \"%s\"", name);
+	managed_resume(m);
+	return 0;
 }
 
-void
-subscription_free(struct subscription *sub)
+int
+scheduler_rollback(struct scheduler *s, const char *name, unsigned version, struct err *err)
 {
-	if (sub == NULL)
-		return;
-	TAILQ_REMOVE(&sub->scheduler->subscriptions, sub, entry);
-	free(sub);
-}
+	struct managed *m = scheduler_find(s, name);
 
-/* A subscriber may free itself, and only itself. */
-void
-scheduler_tell(struct scheduler *s, const struct scheduler_event *event)
-{
-	struct subscription *sub, *next;
-
-	for (sub = TAILQ_FIRST(&s->subscriptions); sub != NULL; sub = next) {
-		next = TAILQ_NEXT(sub, entry);
-		sub->fn(event, sub->arg);
-	}
-}
-
-/* ---- looking ---- */
-
-bool
-scheduler_look(const struct scheduler *s, const char *name, struct cert_look *ret)
-{
-	struct managed *m = find(s, name);
-
-	if (m != NULL)
-		managed_look(m, ret);
-	return m != NULL;
-}
-
-size_t
-scheduler_count(const struct scheduler *s)
-{
-	return s->count;
-}
-
-void
-scheduler_look_at(const struct scheduler *s, size_t i, struct cert_look *ret)
-{
-	managed_look(s->list[i], ret);
-}
-
-struct config *
-scheduler_config(const struct scheduler *s)
-{
-	return s->config;
-}
-
-const char *
-scheduler_state_dir(const struct scheduler *s)
-{
-	return store_path(s->deps.job.store);
-}
-
-time_t
-scheduler_next(const struct scheduler *s)
-{
-	time_t next = 0;
-
-	for (size_t i = 0; i < s->count; i++) {
-		struct cert_look look;
-
-		managed_look(s->list[i], &look);
-		if (look.running || look.waiting)
-			continue;
-		if (next == 0 || look.decision.act_at < next)
-			next = look.decision.act_at;
-	}
-	return next;
-}
-
-size_t
-scheduler_running(const struct scheduler *s)
-{
-	return s->running;
-}
-
-bool
-scheduler_is_saving(const struct scheduler *s)
-{
-	for (size_t i = 0; i < s->count; i++)
-		if (s->list[i]->saving != NULL ||
-		    (s->list[i]->unsaved && s->list[i]->ari != NULL))
-			return true;
-	return false;
+	if (m == NULL)
+		return err_set(err, ERR_CONFIG, "there is no certificate \"%s\"", name);
+	return managed_rollback(m, version, NULL, err);
 }
 
 /* ---- life ---- */
@@ -335,26 +176,30 @@ scheduler_new(const struct scheduler_deps *deps)
 	struct scheduler *s = xcalloc(1, sizeof(*s));
 
 	s->deps = *deps;
-	TAILQ_INIT(&s->queue);
-	TAILQ_INIT(&s->active);
+	s->started_at = clock_now();
+	TAILQ_INIT(&s->lanes);
+	TAILQ_INIT(&s->polls);
+	TAILQ_INIT(&s->cas);
 	TAILQ_INIT(&s->subscriptions);
 	s->timer = clock_timer_new(deps->job.loop, on_time, s);
+	scheduler_load_ledger(s);
+	scheduler_load_doubt(s);
 	return s;
 }
 
 void
 scheduler_free(struct scheduler *s)
 {
-	struct subscription *sub, *next;
-
 	if (s == NULL)
 		return;
 	for (size_t i = 0; i < s->count; i++)
 		managed_free(s->list[i]);
-	for (sub = TAILQ_FIRST(&s->subscriptions); sub != NULL; sub = next) {
-		next = TAILQ_NEXT(sub, entry);
-		subscription_free(sub);
-	}
+	while (!TAILQ_EMPTY(&s->subscriptions))
+		subscription_free(TAILQ_FIRST(&s->subscriptions));
+	scheduler_free_lanes(s);
+	scheduler_free_cas(s);
+	scheduler_free_ledger(s);
+	scheduler_free_doubt(s);
 	free(s->list);
 	heap_clear(&s->heap);
 	clock_timer_free(s->timer);

@@ -16,6 +16,7 @@
 #include "common/err.h"
 #include "daemon/config/config.h"
 #include "daemon/renew/decide.h"
+#include "daemon/renew/deploy.h"
 #include "daemon/renew/job.h"
 
 struct accounts;
@@ -26,6 +27,7 @@ struct subscription;
 
 struct scheduler_deps {
 	struct job_deps job;
+	struct deploy_deps deploy;
 	struct accounts *accounts;
 };
 
@@ -49,6 +51,15 @@ enum scheduler_ask {
 int scheduler_ask(struct scheduler *s, const char *name, enum scheduler_ask ask,
     struct err *err);
 
+/* No orders for it until then (0: until scheduler_resume()). -1: there is no such. */
+int scheduler_hold(struct scheduler *s, const char *name, time_t until, struct err *err);
+int scheduler_resume(struct scheduler *s, const char *name, struct err *err);
+
+/* Puts an earlier generation back into force and into use (0: the one before), and holds
+ * the certificate. At last ROLLED_BACK or FAILED is told. */
+int scheduler_rollback(struct scheduler *s, const char *name, unsigned version,
+    struct err *err);
+
 /* ---- what happens ---- */
 
 enum event_type {
@@ -57,7 +68,16 @@ enum event_type {
 	EVENT_RENEWED,
 	EVENT_KEPT, /* asked for, and not due */
 	EVENT_FAILED,
-	EVENT_ARI, /* a new window */
+	EVENT_DEPLOYED,
+	EVENT_VERIFIED, /* deployed, and seen to be served */
+	EVENT_DEPLOY_FAILED,
+	EVENT_ROLLED_BACK,
+	EVENT_ARI,      /* a new window */
+	EVENT_INCIDENT, /* one that jumped forward */
+	EVENT_EXPIRING, /* little of its life is left */
+	EVENT_RECOVERED,
+	EVENT_HELD,
+	EVENT_RESUMED,
 	EVENT_RELOADED,
 	EVENT_TYPE_COUNT
 };
@@ -70,7 +90,7 @@ struct scheduler_event {
 	const char *name; /* of the certificate; NULL: of none */
 	const char *step; /* EVENT_STEP */
 	const char *text;
-	const struct err *err; /* EVENT_FAILED */
+	const struct err *err; /* EVENT_FAILED, EVENT_DEPLOY_FAILED */
 };
 
 /* From the loop. A subscriber may end its own subscription, or ask for something. */
@@ -84,6 +104,16 @@ void scheduler_tell(struct scheduler *s, const struct scheduler_event *event);
 
 /* ---- looking ---- */
 
+/* What the CA of the account to order with allows. */
+struct cert_budget {
+	const char *what; /* "orders", "duplicates", "failed validations" */
+	unsigned limit;
+	unsigned left;
+	time_t per; /* seconds */
+};
+
+#define CERT_BUDGETS 3
+
 /* All of it borrowed, and good until the loop goes on. */
 struct cert_look {
 	const struct cert_config *config;
@@ -96,6 +126,9 @@ struct cert_look {
 	const char *step;
 	time_t started_at;     /* of the job that runs */
 	const char *condition; /* "valid", "failed", "expired", "issuing", ... */
+	const char *account;   /* to order with as things stand */
+	size_t n_budgets;
+	struct cert_budget budgets[CERT_BUDGETS];
 	struct decision decision;
 };
 

@@ -27,9 +27,22 @@ state_ari_clear(struct state_ari *ari)
 }
 
 void
+state_deploy_clear(struct state_deploy *deploy)
+{
+	free(deploy->config);
+	free(deploy->event);
+	free(deploy->error);
+	*deploy = (struct state_deploy){ 0 };
+}
+
+void
 state_clear(struct cert_state *s)
 {
 	state_ari_clear(&s->ari);
+	state_deploy_clear(&s->deploy);
+	free(s->hold.why);
+	free(s->failed_with);
+	free(s->page);
 	free(s->order_url);
 	free(s->order_account);
 	free(s->order_config);
@@ -39,6 +52,18 @@ state_clear(struct cert_state *s)
 	free(s->issued_by);
 	free(s->serial);
 	*s = (struct cert_state){ 0 };
+}
+
+static const char *const stage_names[DEPLOY_STAGE_COUNT] = {
+	[DEPLOY_STAGE_NONE] = "none",
+	[DEPLOY_STAGE_DEPLOYED] = "deployed",
+	[DEPLOY_STAGE_VERIFIED] = "verified",
+};
+
+const char *
+deploy_stage_name(enum deploy_stage stage)
+{
+	return stage_names[stage];
 }
 
 /* ---- reading ---- */
@@ -86,6 +111,35 @@ read_ari(struct state_ari *ari, struct json_object *doc)
 	ari->error = read_string(doc, "error");
 	ari->explanation = read_string(doc, "explanation_url");
 	ari->unsupported = json_get_bool(doc, "unsupported", false);
+	ari->moved_at = read_time(doc, "moved_at");
+}
+
+static void
+read_deploy(struct state_deploy *deploy, struct json_object *doc)
+{
+	const char *stage = json_get_string(doc, "stage");
+
+	deploy->version = read_count(doc, "version");
+	for (int i = 0; i < DEPLOY_STAGE_COUNT; i++)
+		if (str_eq(stage_names[i], stage))
+			deploy->stage = (enum deploy_stage)i;
+	deploy->config = read_string(doc, "config");
+	deploy->event = read_string(doc, "event");
+	deploy->urgent = json_get_bool(doc, "urgent", false);
+	deploy->old_ends = read_time(doc, "old_ends");
+	deploy->done_at = read_time(doc, "done_at");
+	deploy->failures = read_count(doc, "failures");
+	deploy->failed_at = read_time(doc, "failed_at");
+	deploy->retry_at = read_time(doc, "retry_at");
+	deploy->error = read_string(doc, "error");
+}
+
+static void
+read_hold(struct state_hold *hold, struct json_object *doc)
+{
+	hold->on = doc != NULL;
+	hold->until = read_time(doc, "until");
+	hold->why = read_string(doc, "why");
 }
 
 static enum err_kind
@@ -114,6 +168,10 @@ state_read(struct cert_state *s, struct json_object *doc)
 	s->failures = read_count(failure, "count");
 	s->failed_at = read_time(failure, "at");
 	s->retry_at = read_time(failure, "retry_at");
+	s->retry_firm = json_get_bool(failure, "retry_firm", false);
+	s->failed_with = read_string(failure, "account");
+	s->rehearse = json_get_bool(failure, "rehearse", false);
+	s->page = read_string(failure, "page");
 	s->kind = read_kind(failure);
 	s->problem = read_string(failure, "problem");
 	s->error = read_string(failure, "error");
@@ -121,6 +179,9 @@ state_read(struct cert_state *s, struct json_object *doc)
 	s->issued_by = read_string(doc, "issued_by");
 	s->serial = read_string(doc, "serial");
 	s->rapid = read_count(doc, "rapid");
+	read_deploy(&s->deploy, json_get_object(doc, "deploy"));
+	read_hold(&s->hold, json_get_object(doc, "hold"));
+	s->told = read_count(doc, "told");
 }
 
 /* ---- writing ---- */
@@ -142,6 +203,39 @@ ari_to_json(const struct state_ari *ari)
 	json_add_string(doc, "explanation_url", ari->explanation);
 	if (ari->unsupported)
 		json_add_bool(doc, "unsupported", true);
+	json_add_time(doc, "moved_at", ari->moved_at);
+	return doc;
+}
+
+static struct json_object *
+deploy_to_json(const struct state_deploy *deploy)
+{
+	struct json_object *doc = json_object_new_object();
+
+	json_add_int(doc, "version", deploy->version);
+	json_add_string(doc, "stage", deploy_stage_name(deploy->stage));
+	json_add_string(doc, "config", deploy->config);
+	json_add_string(doc, "event", deploy->event);
+	if (deploy->urgent)
+		json_add_bool(doc, "urgent", true);
+	json_add_time(doc, "old_ends", deploy->old_ends);
+	json_add_time(doc, "done_at", deploy->done_at);
+	if (deploy->failures > 0) {
+		json_add_int(doc, "failures", deploy->failures);
+		json_add_time(doc, "failed_at", deploy->failed_at);
+		json_add_time(doc, "retry_at", deploy->retry_at);
+		json_add_string(doc, "error", deploy->error);
+	}
+	return doc;
+}
+
+static struct json_object *
+hold_to_json(const struct state_hold *hold)
+{
+	struct json_object *doc = json_object_new_object();
+
+	json_add_time(doc, "until", hold->until);
+	json_add_string(doc, "why", hold->why);
 	return doc;
 }
 
@@ -153,6 +247,12 @@ failure_to_json(const struct cert_state *s)
 	json_add_int(doc, "count", s->failures);
 	json_add_time(doc, "at", s->failed_at);
 	json_add_time(doc, "retry_at", s->retry_at);
+	if (s->retry_firm)
+		json_add_bool(doc, "retry_firm", true);
+	json_add_string(doc, "account", s->failed_with);
+	if (s->rehearse)
+		json_add_bool(doc, "rehearse", true);
+	json_add_string(doc, "page", s->page);
 	json_add_string(doc, "kind", err_kind_name(s->kind));
 	json_add_string(doc, "problem", s->problem);
 	json_add_string(doc, "error", s->error);
@@ -182,5 +282,11 @@ state_to_json(const struct cert_state *s)
 	json_add_string(doc, "serial", s->serial);
 	if (s->rapid > 0)
 		json_add_int(doc, "rapid", s->rapid);
+	if (s->deploy.version > 0)
+		json_object_object_add(doc, "deploy", deploy_to_json(&s->deploy));
+	if (s->hold.on)
+		json_object_object_add(doc, "hold", hold_to_json(&s->hold));
+	if (s->told != 0)
+		json_add_int(doc, "told", s->told);
 	return doc;
 }

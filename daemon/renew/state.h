@@ -26,6 +26,39 @@ struct state_ari {
 	char *error;     /* the last, or NULL */
 	char *explanation;
 	bool unsupported; /* the CA has none */
+	time_t moved_at;  /* when the window jumped forward: an incident; 0: it did not */
+};
+
+/* How far the generation in force has come on its way into use. */
+enum deploy_stage {
+	DEPLOY_STAGE_NONE,     /* nothing was done, or nothing is known */
+	DEPLOY_STAGE_DEPLOYED, /* all was done that the configuration wants */
+	DEPLOY_STAGE_VERIFIED, /* and the endpoints serve it */
+	DEPLOY_STAGE_COUNT
+};
+
+/* "none", "deployed", "verified" */
+const char *deploy_stage_name(enum deploy_stage stage);
+
+struct state_deploy {
+	unsigned version; /* the generation that this is about; 0: none */
+	enum deploy_stage stage;
+	char *config;      /* the hash of the settings that it was done under */
+	char *event;       /* why: "issued", "renewed", "rolled-back" */
+	bool urgent;       /* no window holds it: an incident, or a person's wish */
+	time_t old_ends;   /* when what serves until then expires; 0: nothing does */
+	time_t done_at;    /* 0: not yet */
+	unsigned failures; /* in a row */
+	time_t failed_at;
+	time_t retry_at; /* not before; 0 where nothing failed */
+	char *error;
+};
+
+/* No orders meanwhile. */
+struct state_hold {
+	bool on;
+	time_t until; /* 0: until somebody says so */
+	char *why;    /* or NULL: a person's wish */
 };
 
 struct cert_state {
@@ -37,13 +70,20 @@ struct cert_state {
 	unsigned failures;      /* in a row */
 	time_t failed_at;
 	time_t retry_at; /* not before; 0 where nothing failed */
+	bool retry_firm; /* the CA said so itself */
 	enum err_kind kind;
+	char *failed_with; /* the account of it */
+	bool rehearse;     /* at the CA's test directory, before it is tried again */
+	char *page;        /* where the CA wants a person to go, or NULL */
 	char *problem;
 	char *error;
 	time_t issued_at;
 	char *issued_by; /* directory URL */
 	char *serial;    /* of what we issued last */
 	unsigned rapid;  /* in a row, each close on the one before: see decide_rapid() */
+	struct state_deploy deploy;
+	struct state_hold hold;
+	unsigned told; /* troubles that notify hooks know of: see managed_alert.c */
 };
 
 void state_clear(struct cert_state *s);
@@ -56,5 +96,6 @@ struct json_object *state_to_json(const struct cert_state *s);
 /* Strings of a state are replaced by copies. */
 void state_set(char **field, const char *value);
 void state_ari_clear(struct state_ari *ari);
+void state_deploy_clear(struct state_deploy *deploy);
 
 #endif

@@ -141,8 +141,8 @@ read_generation(int dir, struct key **ret, struct err *err)
 	return TAKE(chain);
 }
 
-static struct chain *
-load_generation(const struct store *s, const char *cert, unsigned n, struct key **key,
+struct chain *
+generation_load(const struct store *s, const char *cert, unsigned n, struct key **key,
     struct err *err)
 {
 	CLEAN(fd) int all = layout_open(s->archive, cert, err);
@@ -177,7 +177,7 @@ store_live(const struct store *s, const char *cert, struct key **key, struct err
 	/* A generation may be pruned while it is read: then there is a newer one. */
 	while (chain == NULL && n != 0 && n != read) {
 		read = n;
-		chain = load_generation(s, cert, n, key, err);
+		chain = generation_load(s, cert, n, key, err);
 		if (chain == NULL)
 			n = store_live_version(s, cert);
 	}

@@ -104,6 +104,7 @@ store_unstage(struct store *s, const char *cert, struct err *err)
 struct archive {
 	int dir;
 	unsigned *numbers; /* of the generations, the newest first, a 0 behind the last */
+	unsigned live;     /* what is in force before the switch; 0: none */
 	bool has_next;     /* a crash has left it */
 	bool has_old;
 };
@@ -131,9 +132,9 @@ open_archive(struct archive *a, const struct store *s, const char *cert, struct 
 	CLEAN(strv) char **names = NULL;
 	size_t count = 0;
 
-	a->dir = store_live_version(s, cert) != 0
-		     ? file_open_dir(s->archive, cert, 0700, err)
-		     : layout_make_dir(s->archive, cert, err);
+	a->live = store_live_version(s, cert);
+	a->dir = a->live != 0 ? file_open_dir(s->archive, cert, 0700, err)
+			      : layout_make_dir(s->archive, cert, err);
 	names = a->dir != -1 ? layout_list(a->dir, err) : NULL;
 	if (names == NULL) {
 		err_prefix(err, "%s/archive", s->path);
@@ -295,8 +296,8 @@ give_number(int dir, unsigned n, struct err *err)
 
 /* ---- switching ---- */
 
-static int
-switch_live(const struct store *s, const char *cert, unsigned n, struct err *err)
+int
+publish_switch_live(const struct store *s, const char *cert, unsigned n, struct err *err)
 {
 	CLEAN(string) char *target = xasprintf("../archive/%s/%04u", cert, n);
 	struct err found = { 0 };
@@ -329,6 +330,20 @@ remove_generation(int dir, unsigned n, struct err *err)
 	return file_remove_tree(dir, OLD, err);
 }
 
+/* As if it were the newest. */
+static void
+put_first(unsigned *numbers, unsigned n)
+{
+	size_t i = 0;
+
+	while (numbers[i] != 0 && numbers[i] != n)
+		i++;
+	if (numbers[i] == 0)
+		return;
+	memmove(numbers + 1, numbers, i * sizeof(*numbers));
+	numbers[0] = n;
+}
+
 /* What is in force now is not among the numbers of `a`, and counts as one to keep. */
 static int
 prune(const struct archive *a, unsigned keep, struct err *err)
@@ -345,10 +360,14 @@ prune(const struct archive *a, unsigned keep, struct err *err)
 /* The pair is in force: what fails from here on is no failure of the publication. None of
  * it is synced: a key that is still staged after a crash does no harm. */
 static void
-tidy_up(struct store *s, const char *cert, const struct archive *a, unsigned keep)
+tidy_up(struct store *s, const char *cert, struct archive *a, unsigned keep)
 {
 	struct err err = { 0 };
 
+	/* What was in force until now need not be the newest: a rollback may have switched
+	 * back to it. It is what the next one would go back to, and the last to be removed.
+	 */
+	put_first(a->numbers, a->live);
 	if (store_unstage(s, cert, &err) == -1)
 		log_warn("%s: cannot remove the staged key: %s", cert, err.text);
 	if (prune(a, keep, &err) == -1)
@@ -362,8 +381,7 @@ make_generation(const struct store *s, const char *cert, const struct archive *a
     const struct pair *pair, unsigned *n, struct err *err)
 {
 	if (build_next(a, s, cert, pair, err) == 0 &&
-	    next_number(a, store_live_version(s, cert), n, err) == 0 &&
-	    give_number(a->dir, *n, err) == 0)
+	    next_number(a, a->live, n, err) == 0 && give_number(a->dir, *n, err) == 0)
 		return 0;
 	return err_prefix(err, "%s/archive/%s", s->path, cert);
 }
@@ -381,7 +399,7 @@ store_publish(struct store *s, const char *cert, const struct pair *pair, unsign
 	if (open_archive(&a, s, cert, err) == -1)
 		return -1;
 	if (make_generation(s, cert, &a, pair, &n, err) == -1 ||
-	    switch_live(s, cert, n, err) == -1) {
+	    publish_switch_live(s, cert, n, err) == -1) {
 		discard(s, cert, a.dir, n);
 		return -1;
 	}

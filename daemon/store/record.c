@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "daemon/io/file.h"
+#include "daemon/io/file_swap.h"
 #include "daemon/store/store.h"
 #include "daemon/store/store_internal.h"
 
@@ -119,6 +120,35 @@ store_state(const struct store *s, const char *cert)
 	return read_record(s, s->state, "state", name);
 }
 
+/* Of a state nothing is secret, and an order saves it several times. */
+static int
+replace_state(struct store *s, const char *name, const char *text, size_t length,
+    struct err *err)
+{
+	static const char *const names[SPARES_MAX] = { ".0.new", ".1.new", ".2.new",
+		".3.new" };
+
+	for (size_t i = 0; i < SPARES_MAX; i++) {
+		int replaced;
+
+		if (atomic_exchange(&s->spare_taken[i], true))
+			continue;
+		s->spares[i].name = names[i];
+		replaced =
+		    file_swap(s->state, name, &s->spares[i], 0600, text, length, err);
+		atomic_store(&s->spare_taken[i], false);
+		return replaced;
+	}
+	return file_replace(s->state, name, 0600, text, length, err);
+}
+
+void
+record_drop_spares(struct store *s)
+{
+	for (size_t i = 0; i < SPARES_MAX; i++)
+		file_spare_drop(s->state, &s->spares[i]);
+}
+
 int
 store_save_state(struct store *s, const char *cert, const char *text, struct err *err)
 {
@@ -128,7 +158,7 @@ store_save_state(struct store *s, const char *cert, const char *text, struct err
 	if (length > STATE_MOST)
 		return err_set(err, ERR_SYSTEM, "%s/state/%s: %zu bytes are too many",
 		    s->path, name, length);
-	if (file_replace(s->state, name, 0600, text, length, err) == -1)
+	if (replace_state(s, name, text, length, err) == -1)
 		return err_prefix(err, "%s/state", s->path);
 	return 0;
 }

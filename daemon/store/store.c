@@ -160,7 +160,8 @@ store_open(const char *state_dir, struct err *err)
 {
 	CLEAN(store) struct store *s = xcalloc(1, sizeof(*s));
 
-	*s = (struct store){ xstrdup(state_dir), -1, -1, -1, -1, -1, -1, -1 };
+	*s = (struct store){ xstrdup(state_dir), .dir = -1, .accounts = -1, .archive = -1,
+		.live = -1, .staging = -1, .state = -1, .lock = -1 };
 	s->dir = open_root(state_dir, err);
 	if (s->dir == -1 || check_root(s, err) == -1 || take_lock(s, err) == -1)
 		return NULL;
@@ -177,6 +178,7 @@ store_close(struct store *s)
 {
 	if (s == NULL)
 		return;
+	record_drop_spares(s);
 	fd_free_at(&s->state);
 	fd_free_at(&s->staging);
 	fd_free_at(&s->live);

@@ -61,6 +61,18 @@ struct chain *store_live(const struct store *s, const char *cert, struct key **k
 /* The number of the generation in force; 0 where there is none. */
 unsigned store_live_version(const struct store *s, const char *cert);
 
+/* The numbers of the generations that are there and whole, ascending; 0 ends it. Owned by
+ * the caller. Reads all of them. */
+unsigned *store_versions(const struct store *s, const char *cert);
+
+/* The pair of a given generation, as store_live(). */
+struct chain *store_version(const struct store *s, const char *cert, unsigned version,
+    struct key **key, struct err *err);
+
+/* Switches `live` to that generation, once it was seen to be whole. What was in force stays
+ * in the archive, and the next publication takes a number above all that exist. Blocks. */
+int store_switch(struct store *s, const char *cert, unsigned version, struct err *err);
+
 /* ---- an order under way: STATE-DIR/staging/CERT.pem ---- */
 
 /* Puts the key of the order to come on disk, in place of what an earlier attempt left. */
@@ -73,9 +85,10 @@ struct key *store_staged_key(const struct store *s, const char *cert, struct err
 int store_unstage(struct store *s, const char *cert, struct err *err);
 
 /* This key (which was staged) and this chain become a generation, `live` is switched to
- * it, and generations older than `keep` are removed. The caller has checked the chain;
- * that it fits the key is checked again. *version is its number. After a failure `live` is
- * what it was, and the key is still staged: call it again. */
+ * it, and of the generations `keep` stay: it, what was in force before, then the newest
+ * (1: it alone). The caller has checked the chain; that it fits the key is checked again.
+ * *version is its number. After a failure `live` is what it was, and the key is still
+ * staged: call it again. */
 struct pair {
 	const struct key *key;
 	const struct chain *chain;
@@ -93,5 +106,19 @@ int store_save_state(struct store *s, const char *cert, const char *text, struct
 
 /* The names of all certificates that have a state file. Owned by the caller. */
 char **store_state_names(const struct store *s);
+
+/* ---- NAME.json: what is remembered of all certificates together ---- */
+
+/* As store_state() and store_save_state(); `name` with its ending. */
+struct json_object *store_document(const struct store *s, const char *name);
+int store_save_document(struct store *s, const char *name, const char *text,
+    struct err *err);
+
+/* ---- deploy-queue/ENTRY: what root is asked to do ---- */
+
+/* Adds the certificate to the entry, a line each: from then on it is there until a script
+ * outside of acmed has taken it. Names as the configuration has them. Blocks. */
+int store_queue_deploy(struct store *s, const char *entry, const char *cert,
+    struct err *err);
 
 #endif

@@ -3,13 +3,18 @@
 #ifndef ACMED_STORE_INTERNAL_H
 #define ACMED_STORE_INTERNAL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "common/err.h"
+#include "daemon/io/file_swap.h"
 
+struct chain;
 struct json_object;
 struct key;
+
+#define SPARES_MAX 4 /* as many as are written at a time */
 
 /* Open directories, so that nothing depends on what a path means later. */
 struct store {
@@ -21,6 +26,8 @@ struct store {
 	int staging;
 	int state;
 	int lock;
+	struct file_spare spares[SPARES_MAX]; /* in `state` */
+	atomic_bool spare_taken[SPARES_MAX];
 };
 
 /* ---- layout.c ---- */
@@ -58,6 +65,11 @@ int layout_new_dir(int dir, const char *name, struct err *err);
 /* What file_replace() and file_switch_link() leave behind when they are killed. */
 void layout_remove_leftovers(int dir);
 
+/* ---- record.c ---- */
+
+/* The files that saving states has left for the next time. */
+void record_drop_spares(struct store *s);
+
 /* ---- generation.c ---- */
 
 #define KEY_FILE   "privkey.pem"
@@ -78,5 +90,16 @@ unsigned number_parse(const char *s);
 /* What live/CERT points to. 0, and errno as layout.c sets it, where it says nothing that we
  * would have written. */
 unsigned generation_live(const struct store *s, const char *cert, struct err *err);
+
+/* All files of it, checked against each other; NULL and an err where one is missing or
+ * damaged. `key` may be NULL. */
+struct chain *generation_load(const struct store *s, const char *cert, unsigned n,
+    struct key **key, struct err *err);
+
+/* ---- publish.c ---- */
+
+/* Makes live/CERT point to it, for good. */
+int publish_switch_live(const struct store *s, const char *cert, unsigned n,
+    struct err *err);
 
 #endif

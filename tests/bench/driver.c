@@ -4,12 +4,17 @@
  * over one blocking libcurl handle, a thread that answers http-01, and nothing else: no
  * loop, no files, no checks. What acmed is measured against.
  *
- *	driver DIRECTORY-URL TRUST-PEM HTTP-PORT NAME COUNT
+ *	driver DIRECTORY-URL TRUST-PEM HTTP-PORT NAME COUNT [KEEP-DIR]
+ *
+ * With KEEP-DIR it is the least that is of use to anybody: the key is on disk before it is
+ * certified, the chain is checked as acmed checks it and is on disk beside the key, in a
+ * new directory for each, and the CA is asked when to renew.
  *
  * Prints: issuances, wall ms and CPU ms (user + system) per issuance, requests.
  */
 #include <arpa/inet.h>
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <openssl/types.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -25,8 +30,10 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "daemon/crypto/cert.h"
 #include "daemon/crypto/csr.h"
 #include "daemon/crypto/jws.h"
+#include "daemon/io/file.h"
 
 /* The same pause before a first look as acmed's (daemon/acme/retry.c). */
 #define FIRST_LOOK_MS 8
@@ -41,7 +48,9 @@ static struct {
 	char *location;
 	struct text body;
 	struct json_object *directory;
-	unsigned requests;
+	unsigned requests; /* but those about renewal, which are not signed */
+	int keep;          /* KEEP-DIR, or -1 */
+	unsigned kept;
 } t;
 
 static void
@@ -205,6 +214,64 @@ start_responder(const char *port)
 	listen_at(&six, sizeof(six), AF_INET6);
 }
 
+/* ---- what is kept ---- */
+
+static void
+keep_file(int dir, const char *name, const char *text, size_t length)
+{
+	struct err err = { 0 };
+	CLEAN(fd) int fd = file_write(dir, name, 0600, text, length, &err);
+
+	if (fd == -1 || file_sync(fd, name, &err) == -1)
+		die(name, err.text);
+}
+
+/* In a new directory, which is returned. */
+static int
+keep_key(const struct key *key)
+{
+	struct err err = { 0 };
+	CLEAN(string) char *name = xasprintf("%06u", ++t.kept);
+	size_t length = 0;
+	char *pem = key_save(key, KEY_PEM, &length, &err);
+	int dir = file_open_dir(t.keep, name, 0700, &err);
+
+	if (pem == NULL || dir == -1)
+		die("key", err.text);
+	keep_file(dir, "privkey.pem", pem, length);
+	secret_free(pem, length);
+	if (file_sync_dir(dir, &err) == -1)
+		die("key", err.text);
+	return dir;
+}
+
+static void
+ask_when_to_renew(const struct chain *chain)
+{
+	CLEAN(cert_info) struct cert_info *info = chain_info(chain);
+	CLEAN(string) char *url = xasprintf("%s/%s", resource("renewalInfo"), info->ari_id);
+
+	curl_easy_setopt(t.easy, CURLOPT_HTTPGET, 1L);
+	json_object_put(perform(url));
+	t.requests--;
+}
+
+static void
+keep_chain(int dir, const struct key *key, const char *const *names)
+{
+	struct err err = { 0 };
+	CLEAN(chain) struct chain *chain = chain_parse(t.body.s, t.body.length, &err);
+	CLEAN(string) char *pem = NULL;
+
+	if (chain == NULL || chain_check(chain, key, names, time(NULL), &err) == -1)
+		die("chain", err.text);
+	pem = chain_pem(chain);
+	keep_file(dir, "fullchain.pem", pem, strlen(pem));
+	if (file_sync_dir(dir, &err) == -1)
+		die("chain", err.text);
+	ask_when_to_renew(chain);
+}
+
 /* ---- an issuance ---- */
 
 static struct json_object *
@@ -250,6 +317,7 @@ finalize(const char *name, const char *order_url, const char *finalize_url)
 	const char *names[] = { name, NULL };
 	struct err err = { 0 };
 	CLEAN(key) struct key *key = key_generate(KEY_EC_P256, &err);
+	CLEAN(fd) int kept = t.keep != -1 ? keep_key(key) : -1;
 	size_t length;
 	unsigned char *der =
 	    csr_make(key, &(struct csr_options){ .names = names }, &length, &err);
@@ -264,6 +332,8 @@ finalize(const char *name, const char *order_url, const char *finalize_url)
 	json_object_put(post(certificate, ""));
 	if (t.body.length == 0)
 		die("certificate", "empty");
+	if (kept != -1)
+		keep_chain(kept, key, names);
 }
 
 static void
@@ -328,9 +398,13 @@ main(int argc, char **argv)
 	double wall, cpu;
 	unsigned long count;
 
-	if (argc != 6)
-		die("usage", "driver DIRECTORY-URL TRUST-PEM HTTP-PORT NAME COUNT");
+	if (argc != 6 && argc != 7)
+		die("usage",
+		    "driver DIRECTORY-URL TRUST-PEM HTTP-PORT NAME COUNT [KEEP-DIR]");
 	count = strtoul(argv[5], NULL, 10);
+	t.keep = argc == 7 ? open(argv[6], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (argc == 7 && t.keep == -1)
+		die(argv[6], "cannot be opened");
 	set_up(argv[1], argv[2]);
 	start_responder(argv[3]);
 	issue(argv[4]); /* not counted: the first of everything */

@@ -10,8 +10,8 @@
  * count  so many times (default: once with nth, else always)
  * do     one of the kinds in faults.c
  * after  true: the request is carried out first, then its answer is lost in this way
- * delay_ms, set (members of the answer: value), headers (name: value, null removes):
- *        with every kind, or alone
+ * delay_ms, set (members of the answer: value), headers (name: value, null removes; a
+ *        Date takes the place of the true one): with every kind, or alone
  *
  * The first rule that fits is taken. Rules see requests that are signed as they should be.
  */

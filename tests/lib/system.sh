@@ -116,9 +116,14 @@ print(value if isinstance(value, str) else json.dumps(value))' "$1"
 
 spawn() { # NAME COMMAND...: output to $scratch/NAME.log, its pid in $spawned
 	spawned_log=$scratch/$1.log
+	clock=$scratch/$1.clock spawned_pid=$scratch/$1.pid
 	shift
+	if [ -e "$clock" ]; then
+		set -- env "LD_PRELOAD=$build_dir/tests/lib/set_clock.so" "ACMED_CLOCK=$clock" "$@"
+	fi
 	"$@" >>"$spawned_log" 2>&1 </dev/null &
 	spawned=$!
+	[ ! -e "$clock" ] || echo "$spawned" >"$spawned_pid"
 	children="$spawned $children"
 }
 
@@ -156,6 +161,27 @@ while True:
     except OSError:
         pass
 print(port)'
+}
+
+# What spawn and start_... start by these names ("acmed", "ca") has a clock that is so much
+# ahead of the true one, see tests/lib/set_clock.c. What runs by then has it, too, in this
+# order, where it was started with one.
+set_clock() { # SECONDS NAME...
+	ahead=$1
+	shift
+	for name in "$@"; do
+		echo "$ahead" >"$scratch/$name.clock.new"
+		mv "$scratch/$name.clock.new" "$scratch/$name.clock"
+		wait_for 20 clock_is_set "$name" "$ahead" || {
+			fail "the clock of $name is set"
+			exit 1
+		}
+	done
+}
+
+clock_is_set() { # NAME SECONDS: or it does not run, or has none
+	[ "$(cat "$scratch/$1.clock.seen" 2>/dev/null)" = "$2" ] ||
+		[ ! -e "$scratch/$1.pid" ] || gone "$(cat "$scratch/$1.pid")"
 }
 
 has_ipv6() {
@@ -251,20 +277,22 @@ pebble_ari() { # CERTIFICATE-FILE START END
 	END
 }
 
-# The scripted CA; options as in tests/ca/ca.c.
+# The scripted CA; options as in tests/ca/ca.c. A second one beside it has a $ca_name.
 start_ca() { # [OPTION...]
-	mkdir -p "$scratch/ca"
-	: >"$scratch/ca.log"
-	spawn ca "$build_dir/tests/ca/scripted_ca" --dir "$scratch/ca" --http-port "$http_port" "$@"
+	ca_dir=$scratch/${ca_name:=ca}
+	mkdir -p "$ca_dir"
+	: >"$ca_dir.log"
+	spawn "$ca_name" "$build_dir/tests/ca/scripted_ca" --dir "$ca_dir" \
+		--http-port "$http_port" "$@"
 	ca_pid=$spawned
-	wait_for 20 grep -q ^ready "$scratch/ca.log" || {
-		fail "the scripted CA starts" "$(cat "$scratch/ca.log")"
+	wait_for 20 grep -q ^ready "$ca_dir.log" || {
+		fail "the scripted CA starts" "$(cat "$ca_dir.log")"
 		exit 1
 	}
-	directory=$(sed -n 's/^ready directory=\([^ ]*\).*/\1/p' "$scratch/ca.log")
-	manage=$(sed -n 's/^ready .*management=//p' "$scratch/ca.log")
-	trust=$scratch/ca/tls.pem
-	root=$scratch/ca/root.pem
+	directory=$(sed -n 's/^ready directory=\([^ ]*\).*/\1/p' "$ca_dir.log")
+	manage=$(sed -n 's/^ready .*management=//p' "$ca_dir.log")
+	trust=$ca_dir/tls.pem
+	root=$ca_dir/root.pem
 }
 
 ca_get() { # PATH, see tests/ca/manage.h
@@ -368,6 +396,22 @@ acmed_log() {
 	cat "$scratch/acmed.log"
 }
 
+state_of() { # CERTIFICATE
+	ctl --json status "$1" | json certificates.0.state
+}
+
+is_state() { # CERTIFICATE STATE
+	[ "$(state_of "$1")" = "$2" ]
+}
+
+reason() { # CERTIFICATE CODE: what why says of that, nothing where it does not
+	ctl --json why "$1" | python3 -c '
+import json, sys
+for one in json.load(sys.stdin)["reasons"]:
+    if one["code"] == sys.argv[1]:
+        print(one["text"])' "$2"
+}
+
 live() { # CERTIFICATE [FILE]: where it lies
 	echo "$state/live/$1/${2:-fullchain.pem}"
 }
@@ -381,6 +425,48 @@ verifies() { # CERTIFICATE: the live chain leads to the CA's root, and the key i
 		"$(live "$1" cert.pem)" &&
 		[ "$(openssl pkey -in "$(live "$1" privkey.pem)" -pubout)" = \
 			"$(openssl x509 -in "$(live "$1" cert.pem)" -noout -pubkey)" ]
+}
+
+# ---- systemd ----
+
+# A bus of its own, with a systemd on it that has these units: lines as in
+# tests/lib/fake_systemd.c. Before start_acmed, which finds it by the environment.
+start_systemd() { # [UNIT-LINE...]
+	command -v dbus-daemon >/dev/null || {
+		fail "dbus-daemon is here" "Debian package: dbus-daemon"
+		exit 1
+	}
+	DBUS_SYSTEM_BUS_ADDRESS=unix:path=$scratch/bus
+	export DBUS_SYSTEM_BUS_ADDRESS
+	systemd_units "$@"
+	: >"$scratch/jobs"
+	: >"$scratch/systemd.log"
+	rm -f "$scratch/bus"
+	spawn dbus dbus-daemon --session --nofork --nopidfile \
+		--address="$DBUS_SYSTEM_BUS_ADDRESS"
+	dbus_pid=$spawned
+	wait_for 20 test -S "$scratch/bus" || {
+		fail "dbus-daemon starts" "$(cat "$scratch/dbus.log")"
+		exit 1
+	}
+	spawn systemd "$build_dir/tests/lib/fake_systemd" "$scratch/units" "$scratch/jobs"
+	systemd_pid=$spawned
+	wait_for 20 grep -q ^ready "$scratch/systemd.log" || {
+		fail "the stand-in for systemd starts" "$(cat "$scratch/systemd.log")"
+		exit 1
+	}
+}
+
+systemd_units() { # [UNIT-LINE...]: other ones from now on
+	: >"$scratch/units.new"
+	for line in "$@"; do
+		echo "$line" >>"$scratch/units.new"
+	done
+	mv "$scratch/units.new" "$scratch/units"
+}
+
+systemd_jobs() { # "reload nginx.service", a line each, in the order in which they began
+	cat "$scratch/jobs"
 }
 
 # ---- the end of it ----

@@ -87,10 +87,10 @@ run "$acmectl" config check "$config"
 equal "without errors acmectl config check ends with 0" $status 0
 run "$acmectl" --json config check "$config"
 equal "and with --json as well" "$status $out" '0 {"problems":[]}'
-sed 's/^accounts:/limits: {failed-validations-per-name: 9}\n&/' "$config" >"$scratch/more.yaml"
+sed 's/^accounts:/metrics: {listen: 127.0.0.1:9402}\n&/' "$config" >"$scratch/more.yaml"
 run "$acmed" --check -c "$scratch/more.yaml"
 contains "a key that does nothing yet is a warning" "$status $out" \
-	"0 $scratch/more.yaml:8:10: warning: limits.failed-validations-per-name has no effect"
+	"0 $scratch/more.yaml:8:1: warning: metrics has no effect"
 chmod g+w "$dir/good.yaml"
 run "$acmed" --check -c "$config"
 equal "a file that others may write is an error" "$status $out" "1 $dir/good.yaml:1:1: \
@@ -249,6 +249,20 @@ contains "or what holds for one certificate" "$out" more.example
 equal "as JSON" "$(ctl --json config show good | json config.names)" \
 	'["good.example", "more.example"]'
 refuse "of one that is not there" 5 ctl config show second
+cert_extra="outputs: [{path: $scratch/fifth.p12, format: pkcs12, password: well-hidden}]"
+write_cert fifth fifth.example
+cert_extra=
+chmod o-r "$dir/fifth.yaml"
+old=$(serial fifth)
+equal "another output is a change" "$(ctl reload)" "changed: fifth"
+equal "it is shown without its password" \
+	"$(ctl --json config show fifth | json config.outputs)" \
+	"[{\"path\": \"$scratch/fifth.p12\", \"format\": \"pkcs12\"}]"
+run ctl config show fifth
+contains "to people, too" "$out" "$scratch/fifth.p12"
+lacks "and they do not see it either" "$out" well-hidden
+lacks "nor does the log" "$(acmed_log)" well-hidden
+equal "no certificate is issued anew for that" "$(serial fifth)" "$old"
 
 echo "== the level of the log"
 lacks "info has no debug messages" "$(acmed_log)" "http: POST"

@@ -89,7 +89,7 @@ returned() { # NAME: calls that ended
 	grep -v -e 'detached' -e 'strace:' "$scratch/$1.strace" | grep -c ' = '
 }
 equal "no system call in $seconds s" "$(returned plain)" 0
-check "it is waiting" grep -q 'epoll_wait\|restart_syscall' "$scratch/plain.strace"
+check "it is waiting" grep -q 'epoll_p*wait\|restart_syscall' "$scratch/plain.strace"
 if [ "$(returned plain)" -ne 0 ]; then
 	head -n 40 "$scratch/plain.strace"
 fi
@@ -97,12 +97,12 @@ fi
 least=$((seconds / interval - 1)) most=$((seconds / interval + 1))
 check "a watchdog of $((interval * 2)) s is told every $interval s ($beats times)" \
 	[ "$beats" -ge $least -a "$beats" -le $most ]
-wakes=$(grep -c 'epoll_wait.* = \|epoll_wait resumed' "$scratch/watched.strace")
+wakes=$(grep -c 'epoll_p*wait.* = \|epoll_p*wait resumed' "$scratch/watched.strace")
 check "and wakes it up no more often than that ($wakes times)" \
 	[ "$wakes" -ge "$beats" -a "$wakes" -le $((beats + 1)) ]
 equal "for nothing but to tell it" "$(sed 's/^[0-9]* *[0-9:.]* *//; s/<... \([a-z_0-9]*\) resumed.*/\1(/' \
 	"$scratch/watched.strace" | sed -n 's/^\([a-z_0-9]*\)(.*/\1/p' |
-	grep -vx -e epoll_wait -e restart_syscall -e socket -e sendmsg -e sendto -e connect \
+	grep -vx -e epoll_wait -e epoll_pwait -e restart_syscall -e socket -e sendmsg -e sendto -e connect \
 		-e close -e getsockopt -e setsockopt -e getpid -e getuid -e geteuid \
 		-e getgid -e getegid | sort | uniq -c)" ""
 

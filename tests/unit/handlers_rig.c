@@ -14,6 +14,7 @@
 #include "daemon/control/server.h"
 #include "daemon/control/view.h"
 #include "daemon/io/clock.h"
+#include "daemon/io/lag.h"
 #include "daemon/renew/scheduler.h"
 #include "daemon/renew/state.h"
 
@@ -31,6 +32,7 @@ static const struct cert_config certs[] = { { .name = (char *)"a", .names = name
 	{ .name = (char *)"b", .names = names[1] },
 	{ .name = (char *)"c", .names = names[2] } };
 static const struct cert_state no_state;
+static struct config rig_next;
 
 static void
 say(const char *what, const char *name, struct json_object *doc)
@@ -168,6 +170,35 @@ scheduler_ask(struct scheduler *s, const char *name, enum scheduler_ask ask,
 	return 0;
 }
 
+int
+scheduler_hold(struct scheduler *s, const char *name, time_t until, struct err *err)
+{
+	(void)s;
+	if (until != 0 && until <= RIG_NOW)
+		return err_set(err, ERR_CONFIG, "%s: that instant has passed", name);
+	say(until == 0 ? "hold for good" : "hold", name, NULL);
+	return 0;
+}
+
+int
+scheduler_resume(struct scheduler *s, const char *name, struct err *err)
+{
+	(void)s;
+	(void)err;
+	say("resume", name, NULL);
+	return 0;
+}
+
+int
+scheduler_rollback(struct scheduler *s, const char *name, unsigned version, struct err *err)
+{
+	(void)s;
+	if (str_eq(name, "b"))
+		return err_set(err, ERR_BUSY, "b: an order is under way");
+	say(version == 0 ? "roll back" : "roll back to a version", name, NULL);
+	return 0;
+}
+
 struct subscription *
 scheduler_subscribe(struct scheduler *s, scheduler_event_fn *fn, void *arg)
 {
@@ -195,8 +226,16 @@ subscription_free(struct subscription *sub)
 const char *
 event_type_name(enum event_type type)
 {
-	static const char *const type_names[] = { "step", "issued", "renewed", "kept",
-		"failed", "ari", "reloaded" };
+	static const char *const type_names[EVENT_TYPE_COUNT] = {
+		[EVENT_STEP] = "step",
+		[EVENT_ISSUED] = "issued",
+		[EVENT_RENEWED] = "renewed",
+		[EVENT_KEPT] = "kept",
+		[EVENT_FAILED] = "failed",
+		[EVENT_DEPLOYED] = "deployed",
+		[EVENT_ROLLED_BACK] = "rolled-back",
+		[EVENT_ARI] = "ari",
+	};
 
 	return type_names[type];
 }
@@ -231,15 +270,54 @@ config_to_json(const struct config *c, const struct cert_config *cert)
 }
 
 void
+config_compare(const struct config *old, const struct config *next,
+    struct config_diff *ret)
+{
+	(void)old;
+	assert_ptr_equal(next, &rig_next);
+	strv_add(&ret->added, "c");
+	strv_add(&ret->added, "d");
+	strv_add(&ret->changed, "a");
+	strv_add(&ret->removed, "b");
+}
+
+void
+config_free(struct config *c)
+{
+	assert_true(c == NULL || c == &rig_next);
+}
+
+void
 config_diff_clear(struct config_diff *diff)
 {
 	strv_free(diff->added);
+	strv_free(diff->changed);
+	strv_free(diff->removed);
 }
 
 void
 problems_clear(struct problems *p)
 {
 	free(p->list);
+}
+
+static struct config *
+load(struct problems *problems, void *arg)
+{
+	assert_ptr_equal(arg, &rig);
+	if (!rig.reload_fails)
+		return &rig_next;
+	problems->count = 1;
+	problems->list = xcalloc(1, sizeof(*problems->list));
+	*problems->list = (struct problem){ (char *)"a.yaml", 3, 4, false, (char *)"wrong" };
+	return NULL;
+}
+
+static bool
+has_files(const char *name, void *arg)
+{
+	(void)arg;
+	return str_eq(name, "d");
 }
 
 static int
@@ -261,8 +339,13 @@ reload(struct problems *problems, struct config_diff *diff, void *arg)
 
 /* ---- calling ---- */
 
+static const struct lag lag = { .rounds = { 100, 10, 5, 4, 3, 1 }, .longest_us = 41999 };
+
 static const struct handlers handlers = { .started_at = RIG_NOW - 100,
+	.lag = &lag,
 	.reload = reload,
+	.load = load,
+	.has_files = has_files,
 	.reload_arg = &rig };
 
 void

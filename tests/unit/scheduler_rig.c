@@ -2,49 +2,26 @@
 #include "tests/unit/scheduler_rig.h"
 
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "common/log.h"
 #include "common/mem.h"
 #include "daemon/config/config.h"
-#include "daemon/crypto/cert.h"
-#include "daemon/io/worker.h"
+#include "tests/unit/scheduler_rig_internal.h"
 #include "tests/unit/unit.h"
 
-struct job {
-	TAILQ_ENTRY(job) entry;
-	struct job_watcher watcher;
-	struct account *account;
-	struct config *config;
-	const struct cert_config *cert;
-};
-
-struct ari_fetch {
-	TAILQ_ENTRY(ari_fetch) entry;
-	char *cert_id;
-	ari_done_fn *done;
-	void *arg;
-};
-
-struct worker_task {
-	TAILQ_ENTRY(worker_task) entry;
-	worker_fn *work, *done, *drop;
-	void *arg;
-};
+/* Deeds without time passing; a thousand certificates have some each. */
+#define DEEDS_MAX 100000
 
 struct rig rig;
 
-static TAILQ_HEAD(, job) jobs;
-static TAILQ_HEAD(, ari_fetch) fetches;
-static TAILQ_HEAD(, worker_task) tasks;
+/* ---- the transcript ---- */
 
 void
 rig_say(const char *fmt, ...)
 {
 	va_list args;
-	char line[512];
+	char line[1024];
 
 	va_start(args, fmt);
 	vsnprintf(line, sizeof(line), fmt, args);
@@ -52,286 +29,67 @@ rig_say(const char *fmt, ...)
 	text_add(&rig.transcript, "%s\n", line);
 }
 
-/* ---- worker ---- */
-
-struct worker_task *
-worker_start(struct worker *w, worker_fn *work, worker_fn *done, worker_fn *drop, void *arg)
+void
+rig_expect(const char *transcript)
 {
-	struct worker_task *t = xcalloc(1, sizeof(*t));
+	CLEAN(string) char *text = text_take(&rig.transcript);
 
-	(void)w;
-	t->work = work;
-	t->done = done;
-	t->drop = drop;
-	t->arg = arg;
-	TAILQ_INSERT_TAIL(&tasks, t, entry);
-	return t;
+	assert_string_equal(text, transcript);
 }
 
 void
-worker_task_free(struct worker_task *t)
+rig_forget(void)
 {
-	if (t == NULL)
-		return;
-	TAILQ_REMOVE(&tasks, t, entry);
-	t->drop(t->arg);
-	free(t);
+	text_clear(&rig.transcript);
 }
 
-static bool
-run_task(void)
+unsigned
+rig_count(const char *what)
 {
-	struct worker_task *t = TAILQ_FIRST(&tasks);
-	struct worker_task copy;
+	const char *at = rig.transcript.s;
+	unsigned n = 0;
 
-	if (t == NULL || rig.hold_tasks)
-		return false;
-	copy = *t;
-	TAILQ_REMOVE(&tasks, t, entry);
-	copy.work(copy.arg);
-	free(t);
-	copy.done(copy.arg);
-	return true;
-}
-
-/* ---- renewal information ---- */
-
-time_t
-ari_pick(const struct ari_window *w, uint32_t random)
-{
-	return w->start + (time_t)((uint64_t)(w->end - w->start - 1) * random / UINT32_MAX);
-}
-
-struct ari_fetch *
-ari_fetch_start(struct directory *directory, const char *cert_id, ari_done_fn *done,
-    void *arg)
-{
-	struct ari_fetch *f = xcalloc(1, sizeof(*f));
-
-	rig.n_asks++;
-	if (!rig.quiet)
-		rig_say("ask %s about %s", ((struct account *)directory)->name, cert_id);
-	f->cert_id = xstrdup(cert_id);
-	f->done = done;
-	f->arg = arg;
-	TAILQ_INSERT_TAIL(&fetches, f, entry);
-	return f;
-}
-
-void
-ari_fetch_free(struct ari_fetch *f)
-{
-	if (f == NULL)
-		return;
-	TAILQ_REMOVE(&fetches, f, entry);
-	free(f->cert_id);
-	free(f);
-}
-
-static void
-end_fetch(struct ari_fetch *f, const struct ari_answer *answer, const struct err *err)
-{
-	ari_done_fn *done = f->done;
-	void *arg = f->arg;
-
-	ari_fetch_free(f);
-	done(answer, err, arg);
-}
-
-static struct ari_fetch *
-fetch_of(const char *name)
-{
-	struct ari_fetch *f;
-
-	TAILQ_FOREACH (f, &fetches, entry) {
-		if (str_starts(f->cert_id, name) && f->cert_id[strlen(name)] == '#')
-			return f;
+	while (at != NULL && (at = strstr(at, what)) != NULL) {
+		at += strlen(what);
+		n++;
 	}
-	fail_msg("nobody asks about %s", name);
-	return NULL;
-}
-
-void
-rig_answer(const char *name, const struct ari_window *window, time_t retry_after)
-{
-	struct ari_answer answer = { .retry_after = retry_after };
-
-	if (window != NULL)
-		answer.window = *window;
-	end_fetch(fetch_of(name), window ? &answer : NULL, NULL);
-	rig_settle();
-}
-
-void
-rig_answer_error(const char *name, enum err_kind kind)
-{
-	struct err err = { 0 };
-
-	err_set(&err, kind, "renewalInfo: the CA is not well");
-	end_fetch(fetch_of(name), NULL, &err);
-	rig_settle();
-}
-
-/* ---- jobs ---- */
-
-struct job *
-job_start(const struct job_deps *deps, const struct job_request *request,
-    const struct job_watcher *watcher)
-{
-	struct job *j = xcalloc(1, sizeof(*j));
-
-	(void)deps;
-	/* The certificate is of the configuration that keeps it alive. */
-	assert_ptr_equal(config_cert(request->config, request->cert->name), request->cert);
-	rig.n_orders++;
-	rig_say("order %s from %s%s%s%s%s", request->cert->name, request->account->name,
-	    request->order_url ? ", going on with " : "",
-	    request->order_url ? request->order_url : "",
-	    request->replaces ? ", replaces " : "",
-	    request->replaces ? request->replaces : "");
-	j->watcher = *watcher;
-	j->account = request->account;
-	j->config = config_ref(request->config);
-	j->cert = request->cert;
-	TAILQ_INSERT_TAIL(&jobs, j, entry);
-	return j;
-}
-
-void
-job_free(struct job *j)
-{
-	if (j == NULL)
-		return;
-	TAILQ_REMOVE(&jobs, j, entry);
-	config_free(j->config);
-	free(j);
-}
-
-void
-job_recorded(struct job *j, const struct err *err)
-{
-	rig_say("recorded %s%s%s", j->cert->name, err ? ": " : "", err ? err->text : "");
-}
-
-const char *
-job_step(const struct job *j)
-{
-	(void)j;
-	return "validate";
-}
-
-time_t
-job_started_at(const struct job *j)
-{
-	(void)j;
-	return RIG_START;
-}
-
-const struct account *
-job_account(const struct job *j)
-{
-	return j->account;
-}
-
-static struct job *
-job_of(const char *name)
-{
-	struct job *j;
-
-	TAILQ_FOREACH (j, &jobs, entry) {
-		if (str_eq(j->cert->name, name))
-			return j;
-	}
-	return NULL;
-}
-
-bool
-rig_has_job(const char *name)
-{
-	return job_of(name) != NULL;
-}
-
-void
-rig_record(const char *name, const char *url)
-{
-	struct job *j = job_of(name);
-
-	j->watcher.record(url, j->watcher.arg);
-}
-
-static void
-end_well(struct job *j, time_t lifetime)
-{
-	struct rig_disk *d = rig_disk(j->cert->name);
-	struct job_outcome outcome = { .version = ++d->version };
-
-	d->has_www = j->cert->names[1] != NULL && !rig.no_www;
-	d->not_before = rig.now - HOUR;
-	d->not_after = rig.now - HOUR + lifetime;
-	outcome.info = chain_info((struct chain *)d);
-	j->watcher.done(&outcome, j->watcher.arg);
-}
-
-void
-rig_issue(const char *name, time_t lifetime)
-{
-	end_well(job_of(name), lifetime);
-	rig_settle();
-}
-
-static void
-end_badly(const char *name, const struct job_outcome *outcome)
-{
-	struct job *j = job_of(name);
-
-	j->watcher.done(outcome, j->watcher.arg);
-	rig_settle();
-}
-
-void
-rig_fail(const char *name, enum err_kind kind, time_t retry_after)
-{
-	struct err err = { 0 };
-
-	err_set(&err, kind, "order: no");
-	err.retry_after = retry_after;
-	end_badly(name,
-	    &(struct job_outcome){ .err = &err, .order_lost = kind != ERR_NETWORK });
-}
-
-void
-rig_refuse_replaces(const char *name)
-{
-	struct err err = { 0 };
-
-	err_set(&err, ERR_REFUSED, "order: already replaced");
-	end_badly(name, &(struct job_outcome){ .err = &err,
-			    .order_lost = true,
-			    .replaces_refused = true });
+	return n;
 }
 
 /* ---- going on ---- */
 
+static struct clock_timer *
+due_timer(void)
+{
+	for (int i = 0; i < RIG_TIMERS; i++)
+		if (rig_timers[i].at != 0 && rig_timers[i].at <= rig.now)
+			return &rig_timers[i];
+	return NULL;
+}
+
+static time_t
+next_timer(void)
+{
+	time_t next = 0;
+
+	for (int i = 0; i < RIG_TIMERS; i++)
+		if (rig_timers[i].at != 0 && (next == 0 || rig_timers[i].at < next))
+			next = rig_timers[i].at;
+	return next;
+}
+
 static bool
 one_deed(void)
 {
-	clock_timer_fn *fire = rig_timer.fn;
-	struct ari_answer answer = { .window = rig.window, .retry_after = rig.retry_after };
+	struct clock_timer *due;
 
-	if (run_task())
+	if (rig_run_task() || rig_end_job() || rig_end_fetch() || rig_end_deploy())
 		return true;
-	if (rig.lifetime > 0 && !TAILQ_EMPTY(&jobs)) {
-		end_well(TAILQ_FIRST(&jobs), rig.lifetime);
-		return true;
-	}
-	if (rig.answers && !TAILQ_EMPTY(&fetches)) {
-		end_fetch(TAILQ_FIRST(&fetches), rig.window.start ? &answer : NULL, NULL);
-		return true;
-	}
-	if (rig_timer.at == 0 || rig_timer.at > rig.now)
+	due = due_timer();
+	if (due == NULL)
 		return false;
-	rig_timer.at = 0;
-	fire(false, rig_timer.arg);
+	due->at = 0;
+	due->fn(false, due->arg);
 	return true;
 }
 
@@ -339,14 +97,16 @@ void
 rig_settle(void)
 {
 	for (int i = 0; one_deed(); i++)
-		assert_true(i < 1000);
+		assert_true(i < DEEDS_MAX);
 }
 
 /* To what comes next, but not beyond. */
 static void
 jump(time_t until)
 {
-	rig.now = rig_timer.at != 0 && rig_timer.at < until ? rig_timer.at : until;
+	time_t next = next_timer();
+
+	rig.now = next != 0 && next < until ? next : until;
 	rig_settle();
 }
 
@@ -375,8 +135,20 @@ void
 rig_step_clock(time_t by)
 {
 	rig.now += by;
-	rig_timer.fn(true, rig_timer.arg);
+	for (int i = 0; i < RIG_TIMERS; i++)
+		if (rig_timers[i].fn != NULL)
+			rig_timers[i].fn(true, rig_timers[i].arg);
 	rig_settle();
+}
+
+/* ---- a person ---- */
+
+static int
+said(int result, const struct err *err)
+{
+	if (result == -1)
+		rig_say("%s (%s)", err->text, err_kind_name(err->kind));
+	return result;
 }
 
 int
@@ -384,11 +156,34 @@ rig_ask(const char *name, enum scheduler_ask ask)
 {
 	struct err err = { 0 };
 
-	if (scheduler_ask(rig.scheduler, name, ask, &err) == 0)
-		return 0;
-	rig_say("%s (%s)", err.text, err_kind_name(err.kind));
-	return -1;
+	return said(scheduler_ask(rig.scheduler, name, ask, &err), &err);
 }
+
+int
+rig_hold(const char *name, time_t until)
+{
+	struct err err = { 0 };
+
+	return said(scheduler_hold(rig.scheduler, name, until, &err), &err);
+}
+
+int
+rig_resume(const char *name)
+{
+	struct err err = { 0 };
+
+	return said(scheduler_resume(rig.scheduler, name, &err), &err);
+}
+
+int
+rig_roll_back(const char *name, unsigned version)
+{
+	struct err err = { 0 };
+
+	return said(scheduler_rollback(rig.scheduler, name, version, &err), &err);
+}
+
+/* ---- looking ---- */
 
 void
 rig_look(const char *name, struct cert_look *ret)
@@ -396,12 +191,25 @@ rig_look(const char *name, struct cert_look *ret)
 	assert_true(scheduler_look(rig.scheduler, name, ret));
 }
 
-void
-rig_expect(const char *transcript)
+const char *
+rig_reason(const char *name, const char *code)
 {
-	CLEAN(string) char *text = text_take(&rig.transcript);
+	static struct cert_look look;
 
-	assert_string_equal(text, transcript);
+	rig_look(name, &look);
+	for (size_t i = 0; i < look.decision.n_reasons; i++)
+		if (str_eq(look.decision.reasons[i].code, code))
+			return look.decision.reasons[i].text;
+	return NULL;
+}
+
+time_t
+rig_act_at(const char *name)
+{
+	struct cert_look look;
+
+	rig_look(name, &look);
+	return look.decision.act_at;
 }
 
 /* ---- the beginning and the end ---- */
@@ -411,7 +219,9 @@ on_event(const struct scheduler_event *event, void *arg)
 {
 	(void)arg;
 	assert_int_equal(event->at, rig.now);
-	assert_int_equal(event->err != NULL, event->type == EVENT_FAILED);
+	assert_int_equal(event->err != NULL,
+	    event->type == EVENT_FAILED || event->type == EVENT_DEPLOY_FAILED);
+	rig.n_events[event->type]++;
 	if (!rig.quiet || event->type != EVENT_ARI)
 		rig_say("%s: %s: %s", event->name, event_type_name(event->type),
 		    event->text);
@@ -428,6 +238,19 @@ rig_load(const char *certs)
 	config_free(config);
 }
 
+const char *
+rig_many(unsigned count)
+{
+	static char names[RIG_DISKS * sizeof("c000 ")];
+	size_t length = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		length +=
+		    (size_t)snprintf(names + length, sizeof(names) - length, "c%03u ", i);
+	assert_true(length < sizeof(names));
+	return names;
+}
+
 static void
 start(void)
 {
@@ -439,9 +262,10 @@ static void
 stop(void)
 {
 	scheduler_free(TAKE(rig.scheduler));
-	assert_true(TAILQ_EMPTY(&jobs));
-	assert_true(TAILQ_EMPTY(&fetches));
-	assert_true(TAILQ_EMPTY(&tasks));
+	rig_check_jobs();
+	rig_check_deploys();
+	for (int i = 0; i < RIG_TIMERS; i++)
+		assert_null(rig_timers[i].fn);
 	assert_int_equal(rig.n_configs, 0);
 }
 
@@ -451,6 +275,29 @@ rig_restart(const char *certs)
 	stop();
 	start();
 	rig_load(certs);
+}
+
+void
+rig_stop_in_order(const char *certs)
+{
+	for (int i = 0; i < 100 && scheduler_is_saving(rig.scheduler); i++)
+		rig_run_task();
+	rig_restart(certs);
+}
+
+void
+rig_begin_issued(const char *certs)
+{
+	rig_load(certs);
+	rig.quiet = rig.answers = rig.deploys_well = true;
+	rig.lifetime = 90 * DAY;
+	rig_settle();
+	rig.lifetime = 0;
+	rig_pass(60);
+	rig.answers = rig.quiet = rig.deploys_well = false;
+	rig_forget();
+	rig.n_orders = rig.n_asks = rig.n_saves = 0;
+	memset(rig.n_events, 0, sizeof(rig.n_events));
 }
 
 static void
@@ -466,9 +313,8 @@ rig_set_up(void **state)
 {
 	(void)state;
 	log_set_sink(no_log);
-	TAILQ_INIT(&jobs);
-	TAILQ_INIT(&fetches);
-	TAILQ_INIT(&tasks);
+	rig_begin_jobs();
+	rig_begin_deploys();
 	rig = (struct rig){ .now = RIG_START, .concurrent = 32, .per_account = 8 };
 	start();
 	return 0;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /* The world of the scheduler as far as it only has to be there. */
-#include "tests/unit/scheduler_rig.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/json.h"
 #include "common/mem.h"
 #include "daemon/acme/account.h"
+#include "daemon/acme/directory.h"
 #include "daemon/config/config.h"
 #include "daemon/crypto/cert.h"
 #include "daemon/io/random.h"
 #include "daemon/renew/state.h"
 #include "daemon/store/store.h"
+#include "tests/unit/scheduler_rig_internal.h"
 #include "tests/unit/unit.h"
 
 struct rig_config {
@@ -20,23 +20,10 @@ struct rig_config {
 	int references;
 };
 
-struct clock_timer rig_timer;
-struct rig_disk rig_disks[RIG_DISKS];
+struct clock_timer rig_timers[RIG_TIMERS];
 
 static struct account accounts[] = { { "main", "https://ca.example/dir" },
 	{ "other", "https://other.example/dir" } };
-
-struct rig_disk *
-rig_disk(const char *name)
-{
-	struct rig_disk *d = rig_disks;
-
-	while (d->name[0] != '\0' && !str_eq(d->name, name))
-		d++;
-	assert_true(d < rig_disks + RIG_DISKS - 1);
-	snprintf(d->name, sizeof(d->name), "%s", name);
-	return d;
-}
 
 /* ---- clock and chance ---- */
 
@@ -46,12 +33,43 @@ clock_now(void)
 	return rig.now;
 }
 
+const char *
+clock_doubt(void)
+{
+	return rig.doubt;
+}
+
+void
+clock_hint_not_before(time_t not_before)
+{
+	rig.not_before = not_before > rig.not_before ? not_before : rig.not_before;
+}
+
+void
+clock_hint_date(time_t date, const char *who)
+{
+	(void)date;
+	(void)who;
+	fail(); /* nobody here hears of it */
+}
+
+void
+clock_forget_hints(void)
+{
+	rig.n_forgets++;
+}
+
 struct clock_timer *
 clock_timer_new(struct event_base *loop, clock_timer_fn *fn, void *arg)
 {
+	struct clock_timer *t = rig_timers;
+
 	(void)loop;
-	rig_timer = (struct clock_timer){ .fn = fn, .arg = arg };
-	return &rig_timer;
+	while (t->fn != NULL)
+		t++;
+	assert_true(t < rig_timers + RIG_TIMERS);
+	*t = (struct clock_timer){ .fn = fn, .arg = arg };
+	return t;
 }
 
 void
@@ -63,7 +81,7 @@ clock_timer_set(struct clock_timer *t, time_t at)
 void
 clock_timer_free(struct clock_timer *t)
 {
-	t->fn = NULL;
+	*t = (struct clock_timer){ 0 };
 }
 
 uint32_t
@@ -120,6 +138,42 @@ config_cert(const struct config *c, const char *name)
 	return NULL;
 }
 
+static struct deploy_config deploys = { .reload = (char *)"nginx.service" };
+static struct verify_config verifies = { .connect = (char *)"a.example:443" };
+static char *tell_me[] = { (char *)"tell-me", NULL };
+static struct notify_config notifies = { .run = tell_me };
+
+/* "main,other" */
+static char **
+accounts_of(const char *text)
+{
+	size_t length = text != NULL ? strcspn(text, "/+") : 0;
+	CLEAN(string)
+	char *copy = xstrndup(length > 0 ? text : "main", length ? length : 4);
+	char **list = NULL;
+	char *save = NULL;
+
+	for (char *one = strtok_r(copy, ",", &save); one; one = strtok_r(NULL, ",", &save))
+		strv_add(&list, one);
+	return list;
+}
+
+static void
+set_options(struct cert_options *options)
+{
+	options->deploy = rig.deploys ? &deploys : NULL;
+	options->n_deploy = rig.deploys;
+	options->verify = rig.verifies ? &verifies : NULL;
+	options->n_verify = rig.verifies;
+	options->notify = rig.notifies ? &notifies : NULL;
+	options->n_notify = rig.notifies;
+	options->rollback_on_failure = rig.rolls_back;
+	options->deploy_window = (char *)rig.deploy_window;
+	options->renew_ari = !rig.ari_off;
+	options->renew_before.percent = 33;
+	options->keep_versions = 5;
+}
+
 /* "name@account/hash+www" */
 static struct cert_config *
 new_cert(const char *text)
@@ -133,10 +187,10 @@ new_cert(const char *text)
 	strv_add(&cert->names, cert->name);
 	if (strchr(text, '+') != NULL)
 		strv_add(&cert->names, "www");
-	strv_add(&options->accounts, account ? "other" : "main");
-	options->renew_ari = true;
-	options->renew_before.percent = 33;
-	options->keep_versions = 5;
+	options->accounts = accounts_of(rig.accounts ? "main,other"
+					: account    ? account + 1
+						     : NULL);
+	set_options(options);
 	cert->options = options;
 	return cert;
 }
@@ -149,17 +203,25 @@ rig_config(const char *certs)
 		{ .name = (char *)"other",
 		    .directory = (char *)"https://other.example/dir" },
 	};
-	static struct account_config *list[] = { &account_configs[0], &account_configs[1] };
+	static struct account_config *list[COUNT(account_configs)];
 	struct config *c = xcalloc(1, sizeof(struct rig_config));
 	CLEAN(string) char *copy = xstrdup(certs);
 	char *save = NULL;
 
 	c->concurrent_orders = rig.concurrent;
 	c->concurrent_orders_per_account = rig.per_account;
+	c->failed_validations_per_name = rig.failed_validations;
+	for (size_t i = 0; i < COUNT(list); i++) {
+		account_configs[i].budget_orders = rig.orders;
+		account_configs[i].budget_orders_per = 3 * HOUR;
+		account_configs[i].budget_duplicates = rig.duplicates;
+		account_configs[i].budget_duplicates_per = 7 * DAY;
+		if (!str_eq(account_configs[i].name, rig.gone))
+			list[c->n_accounts++] = &account_configs[i];
+	}
+	c->accounts = list;
 	c->ari_poll_min = 60;
 	c->ari_poll_max = DAY;
-	c->accounts = list;
-	c->n_accounts = COUNT(list);
 	c->certs = xcalloc(RIG_DISKS, sizeof(*c->certs));
 	for (char *one = strtok_r(copy, " ", &save); one; one = strtok_r(NULL, " ", &save))
 		c->certs[c->n_certs++] = new_cert(one);
@@ -174,9 +236,24 @@ accounts_find(struct accounts *all, const char *name)
 {
 	(void)all;
 	for (size_t i = 0; i < COUNT(accounts); i++)
-		if (str_eq(accounts[i].name, name))
+		if (str_eq(accounts[i].name, name) && !str_eq(name, rig.gone))
 			return &accounts[i];
 	return NULL;
+}
+
+bool
+rig_is_down(const struct account *a)
+{
+	return rig.down != NULL && strstr(rig.down, a->name) != NULL;
+}
+
+struct account *
+accounts_find_staging(struct accounts *all, const char *name)
+{
+	static struct account staging = { "main@staging", "https://staging.example/dir" };
+
+	(void)all;
+	return rig.has_staging && str_eq(name, "main") ? &staging : NULL;
 }
 
 const char *
@@ -191,111 +268,29 @@ account_directory_url(const struct account *a)
 	return a->directory;
 }
 
-struct directory *
-account_directory(const struct account *a)
-{
-	return (struct directory *)a;
-}
-
-/* ---- disk ---- */
-
-const char *
-store_path(const struct store *s)
-{
-	(void)s;
-	return "/var/lib/acmed";
-}
-
-struct json_object *
-store_state(const struct store *s, const char *cert)
-{
-	const char *text = rig_disk(cert)->state;
-	struct err err = { 0 };
-
-	(void)s;
-	return text ? json_parse(text, strlen(text), &err) : NULL;
-}
-
-int
-store_save_state(struct store *s, const char *cert, const char *text, struct err *err)
-{
-	struct rig_disk *d = rig_disk(cert);
-
-	(void)s;
-	rig.n_saves++;
-	if (rig.disk_is_full)
-		return err_set(err, ERR_SYSTEM, "no space left on device");
-	if (!rig.quiet)
-		rig_say("save %s", cert);
-	state_set(&d->state, text);
-	return 0;
-}
-
-const char *
-rig_saved(const char *name)
-{
-	return rig_disk(name)->state;
-}
-
 void
-rig_save(const char *name, const char *state)
+directory_forget(struct directory *d)
 {
-	state_set(&rig_disk(name)->state, state);
+	(void)d;
 }
 
-unsigned
-store_live_version(const struct store *s, const char *cert)
+struct directory_wait *
+directory_load(struct directory *d, directory_done_fn *done, void *arg)
 {
-	(void)s;
-	return rig_disk(cert)->version;
-}
-
-struct chain *
-store_live(const struct store *s, const char *cert, struct key **key, struct err *err)
-{
-	struct rig_disk *d = rig_disk(cert);
-
-	(void)s;
-	assert_null(key);
-	if (d->version > 0 && d->not_after > 0)
-		return (struct chain *)d;
-	err_set(err, ERR_SYSTEM, "live/%s: %s", cert, d->version ? "damaged" : "none");
+	(void)done;
+	(void)arg;
+	rig_say("ask %s for the time", ((struct account *)d)->name);
 	return NULL;
 }
 
 void
-chain_free(struct chain *c)
+directory_wait_free(struct directory_wait *w)
 {
-	(void)c;
+	(void)w;
 }
 
-struct cert_info *
-chain_info(const struct chain *c)
+struct directory *
+account_directory(const struct account *a)
 {
-	const struct rig_disk *d = (const struct rig_disk *)c;
-	struct cert_info *info = xcalloc(1, sizeof(*info));
-
-	strv_add(&info->names, d->name);
-	if (d->has_www)
-		strv_add(&info->names, "www");
-	info->serial = xasprintf("%02x", d->version);
-	info->ari_id = xasprintf("%s#%u", d->name, d->version);
-	info->fingerprint = xstrdup("00000000ff");
-	info->key_type = xstrdup("ec:P-256");
-	info->not_before = d->not_before;
-	info->not_after = d->not_after;
-	return info;
-}
-
-void
-cert_info_free(struct cert_info *info)
-{
-	if (info == NULL)
-		return;
-	strv_free(info->names);
-	free(info->serial);
-	free(info->ari_id);
-	free(info->fingerprint);
-	free(info->key_type);
-	free(info);
+	return (struct directory *)a;
 }

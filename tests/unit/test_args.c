@@ -17,7 +17,14 @@ static const struct option_info issue_table[] = {
 	{ 0 },
 };
 
+static const struct option_info hold_table[] = {
+	{ 0, "until", "TIME", "" },
+	{ 0 },
+};
+
 static const struct command table[] = {
+	{ "hold", "NAME", 1, 1, hold_table, "", NULL },
+	{ "rollback", "NAME [VERSION]", 1, 2, NULL, "", NULL },
 	{ "issue", "NAME", 0, 3, issue_table, "", NULL },
 	{ "show", "NAME", 1, 1, NULL, "", NULL },
 	{ "ping", "", 0, 0, NULL, "", NULL },
@@ -124,6 +131,30 @@ test_what_looks_like_an_option_is_a_word_after_two_dashes(void **state)
 }
 
 static void
+test_a_value_may_have_blanks_and_begin_with_a_dash(void **state)
+{
+	static const char *const lines[][WORDS_MAX] = {
+		{ "hold", "a", "--until", "2027-01-31 14:00" },
+		{ "hold", "--until=2027-01-31 14:00", "a" },
+		{ "hold", "a", "--until", "-x" },
+	};
+	static const char *const values[] = { "2027-01-31 14:00", "2027-01-31 14:00",
+		"-x" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(lines); i++) {
+		struct args args;
+		struct err err = { 0 };
+
+		assert_int_equal(parse(lines[i], &args, &err), 0);
+		assert_string_equal(args_value(&args, "until"), values[i]);
+		assert_string_equal(args.words[0], "a");
+		assert_int_equal(args_check_count(&args, &err), 0);
+		args_clear(&args);
+	}
+}
+
+static void
 test_no_command_is_no_error_yet(void **state)
 {
 	static const char *const words[] = { "-v", NULL };
@@ -182,6 +213,11 @@ test_the_number_of_arguments_is_checked(void **state)
 	} cases[] = {
 		{ { "show" }, "show needs more than that: acmectl show NAME" },
 		{ { "show", "a", "b" }, "\"b\" is too much for show: acmectl show NAME" },
+		{ { "rollback" },
+		    "rollback needs more than that: acmectl rollback NAME [VERSION]" },
+		{ { "rollback", "a", "1", "2" },
+		    "\"2\" is too much for rollback: acmectl rollback NAME [VERSION]" },
+		{ { "hold", "a", "3d" }, "\"3d\" is too much for hold: acmectl hold NAME" },
 		{ { "ping", "a" }, "\"a\" is too much for ping: acmectl ping" },
 	};
 
@@ -205,6 +241,7 @@ main(void)
 		cmocka_unit_test(test_a_command_may_have_two_words),
 		cmocka_unit_test(test_an_option_may_be_given_again),
 		cmocka_unit_test(test_what_looks_like_an_option_is_a_word_after_two_dashes),
+		cmocka_unit_test(test_a_value_may_have_blanks_and_begin_with_a_dash),
 		cmocka_unit_test(test_no_command_is_no_error_yet),
 		cmocka_unit_test(test_what_is_wrong_with_a_line_is_said),
 		cmocka_unit_test(test_the_number_of_arguments_is_checked),

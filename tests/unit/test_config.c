@@ -154,14 +154,14 @@ test_what_has_no_effect_is_told_once(void **state)
 	(void)state;
 	fixture_write("acmed.yaml", ACCOUNT "metrics: {listen: /run/x}\n"
 					    "tls-alpn-01: {listen: '0.0.0.0:443'}\n");
-	fixture_write("certs.d/a.yaml",
-	    "names: a.example\nrehearse: 7d\n"
-	    "http-01: {mode: listen}\nbootstrap: none\n"
-	    "on-name-failure: fail\nrollback-on-failure: false\n");
+	fixture_write("certs.d/a.yaml", "names: a.example\nrehearse: 7d\n"
+					"http-01: {mode: listen}\nbootstrap: none\n"
+					"on-name-failure: fail\n");
 	fixture_write("certs.d/b.yaml",
 	    "names: b.example\nrehearse: 7d\n"
 	    "http-01: {mode: webroot}\nbootstrap: self-signed\n"
-	    "on-name-failure: drop\nrollback-on-failure: true\n");
+	    "on-name-failure: drop\nrollback-on-failure: true\n"
+	    "deploy-window: 02:00-05:00\nverify: [{connect: 'b.example:443'}]\n");
 	fixture_write("certs.d/c.yaml", "names: '*.c.example'\nchallenge: auto\n");
 	c = fixture_load(&told);
 	assert_string_equal(told,
@@ -171,8 +171,6 @@ test_what_has_no_effect_is_told_once(void **state)
 	    "certs.d/b.yaml:3:11: warning: http-01.mode has no effect in this version\n"
 	    "certs.d/b.yaml:4:1: warning: bootstrap has no effect in this version\n"
 	    "certs.d/b.yaml:5:1: warning: on-name-failure has no effect in this version\n"
-	    "certs.d/b.yaml:6:1: warning: rollback-on-failure has no effect in this "
-	    "version\n"
 	    "certs.d/c.yaml:2:12: warning: challenge auto has nothing for a wildcard in "
 	    "this "
 	    "version; c cannot be issued\n");
@@ -217,9 +215,7 @@ test_includes_are_relative_and_add_to_each_other(void **state)
 	fixture_write("more/a.pem", "key");
 	fixture_write("certs.d/c.yaml", "names: c.example\n");
 	c = fixture_load(&told);
-	assert_string_equal(told,
-	    "more/2.yaml:3:42: warning: only the first of several accounts is used in this "
-	    "version\n");
+	assert_string_equal(told, "");
 	assert_int_equal(c->n_accounts, 3);
 	assert_string_equal(c->accounts[0]->name, "z");
 	assert_string_equal(c->accounts[1]->name, "a");
@@ -298,7 +294,7 @@ test_a_certificate_is_printed_as_it_is_written(void **state)
 	    "\"challenge\":{\"x*\":\"dns-01\",\"*\":\"http-01\"},\"key-type\":\"ec:P-256\","
 	    "\"reuse-key\":false,\"not-after\":\"36h\",\"must-staple\":false,"
 	    "\"renew\":{\"ari\":true,\"before\":\"33%\"},\"bootstrap\":\"none\","
-	    "\"keep-versions\":5}");
+	    "\"keep-versions\":5,\"rollback-on-failure\":false}");
 }
 
 static void
@@ -346,11 +342,29 @@ test_a_reload_knows_what_is_new_changed_and_gone(void **state)
 static void
 test_each_setting_counts_as_a_change(void **state)
 {
+	/* clang-format off */
 	static const char *const settings[] = { "key-type: rsa:2048", "reuse-key: true",
 		"profile: x", "preferred-chain: x", "not-after: 1d", "must-staple: true",
 		"renew: {ari: false}", "renew: {before: 1d}", "renew: {before: 1%}",
 		"keep-versions: 6", "bootstrap: self-signed", "account: [other]",
-		"challenge: auto", "challenge: {a.example: http-01}" };
+		"challenge: auto", "challenge: {a.example: http-01}",
+		"outputs: [{path: /x, format: der}]", "outputs: [{path: /y, format: der}]",
+		"outputs: [{path: /x, format: key}]",
+		"outputs: [{path: /x, format: der}, {path: /y, format: der}]",
+		"outputs: [{path: /x, format: der, owner: a}]",
+		"outputs: [{path: /x, format: der, group: a}]",
+		"outputs: [{path: /x, format: der, mode: '0640'}]",
+		"outputs: [{path: /x, format: pkcs12, password: a}]",
+		"outputs: [{path: /x, format: pkcs12, password: b}]",
+		"deploy: [{reload: a.service}]", "deploy: [{restart: a.service}]",
+		"deploy: [{start: a.service}]", "deploy: [{queue: a.service}]",
+		"deploy: [{run: /bin/sh}]", "deploy: [{run: [/bin/sh, x]}]",
+		"deploy: [{queue: a}, {queue: b}]", "deploy: [{queue: b}, {queue: a}]",
+		"deploy-window: 02:00-05:00", "verify: [{connect: 'a:1'}]",
+		"verify: [{connect: 'a:1', starttls: smtp}]",
+		"verify: [{connect: 'a:1', sni: smtp}]", "rollback-on-failure: true",
+		"notify: [{run: /bin/sh}]", "notify: [{run: /bin/sh}, {run: /bin/sh}]" };
+	/* clang-format on */
 	CLEAN(config) struct config *plain = NULL;
 	CLEAN(strv) char **hashes = NULL;
 
@@ -407,9 +421,11 @@ test_the_examples_load(void **state)
 	fixture_copy("certs.d/example.com.yaml", "conf/certs.d/example.com.yaml");
 	fixture_copy("certs.d/several.yaml", "conf/examples/several-names.yaml");
 	fixture_copy("certs.d/address.yaml", "conf/examples/ip-address.yaml");
+	fixture_copy("certs.d/deploy.yaml", "conf/examples/deploy.yaml");
 	c = fixture_load(NULL);
 	assert_non_null(c);
-	assert_int_equal(c->n_certs, 4);
+	assert_int_equal(c->n_certs, 5);
+	assert_int_equal(config_cert(c, "site")->options->n_deploy, 3);
 	config_free(c);
 
 	fixture_copy("certs.d/wildcard.yaml", "conf/examples/wildcard.yaml");

@@ -317,23 +317,6 @@ test_keys_without_effect_are_checked(void **state)
 		{ "tkauth: {url: 'https://ta.example', jwtcc: 'a+b'}",
 		    "44: \"jwtcc\" has to be base64url: letters, digits, \"-\" and "
 		    "\"_\"\n" },
-		{ "outputs: {path: /x}",
-		    "10: \"outputs\" has to be a list of maps, each \"- KEY: ...\"\n" },
-		{ "outputs: [{path: /x, format: der, mode: 999}]",
-		    "41: \"mode\" has to be a file mode in octal digits, such as "
-		    "\"0640\"\n" },
-		{ "deploy: [{reload: nginx}]",
-		    "19: \"nginx\" is no name of a systemd unit, such as nginx.service\n" },
-		{ "deploy: [{queue: a, run: [/bin/true]}]",
-		    "10: an item of \"deploy\" has to have one key\n" },
-		{ "deploy-window: Mon-Foo 02:00-05:00",
-		    "16: \"deploy-window\" is \"Mon-Foo 02:00-05:00\", which is no window "
-		    "such "
-		    "as \"Mon-Fri 02:00-05:00\"\n" },
-		{ "verify: [{connect: example.com}]",
-		    "20: \"example.com\" is no host with a port, such as "
-		    "\"example.com:443\"\n" },
-		{ "notify: [{}]", "10: \"notify.run\" is missing\n" },
 	};
 
 	(void)state;

@@ -23,7 +23,8 @@ static void
 test_names_are_checked(void **state)
 {
 	static const enum method with_names[] = { METHOD_status, METHOD_renew };
-	static const enum method with_name[] = { METHOD_show, METHOD_why, METHOD_issue };
+	static const enum method with_name[] = { METHOD_show, METHOD_why, METHOD_issue,
+		METHOD_rollback, METHOD_hold, METHOD_resume };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(with_names); i++) {
@@ -49,7 +50,8 @@ test_short_methods_answer_at_once(void **state)
 {
 	CLEAN(string)
 	char *pong = xasprintf("reply {\"version\":\"" PACKAGE_VERSION
-			       "\",\"pid\":%d,\"uptime_seconds\":100,\"certificates\":3}\n",
+			       "\",\"pid\":%d,\"uptime_seconds\":100,\"certificates\":3,"
+			       "\"loop_longest_ms\":41,\"loop_rounds_over_10ms\":4}\n",
 	    (int)getpid());
 
 	(void)state;
@@ -62,6 +64,43 @@ test_short_methods_answer_at_once(void **state)
 	rig_check(METHOD_set_log_level, "{\"level\":\"loud\"}",
 	    ERROR "InvalidArgument {\"name\":\"level\",\"detail\":\"one of error, warn, "
 		  "info, debug, trace\"}\n");
+}
+
+static void
+test_a_certificate_is_held_and_let_go(void **state)
+{
+	(void)state;
+	rig_check(METHOD_hold, "{\"name\":\"a\"}",
+	    "hold for good a\nreply {\"certificate\":" LINE("a") "}\n");
+	rig_check(METHOD_hold, "{\"name\":\"a\",\"until\":\"2036-01-01T00:00:00Z\"}",
+	    "hold a\nreply {\"certificate\":" LINE("a") "}\n");
+	rig_check(METHOD_hold, "{\"name\":\"a\",\"until\":\"2016-01-01T00:00:00Z\"}",
+	    "fail a: that instant has passed\n");
+	rig_check(METHOD_hold, "{\"name\":\"a\",\"until\":\"tomorrow\"}",
+	    ERROR "InvalidArgument {\"name\":\"until\","
+		  "\"detail\":\"an instant is wanted: 2027-01-31T12:00:00Z\"}\n");
+	rig_check(METHOD_resume, "{\"name\":\"a\"}",
+	    "resume a\nreply {\"certificate\":" LINE("a") "}\n");
+}
+
+static void
+test_a_plan_says_what_a_reload_would_do(void **state)
+{
+	(void)state;
+	rig_check(METHOD_plan, "{}",
+	    "reply {\"plan\":["
+	    "{\"name\":\"c\",\"action\":\"issue\",\"reason\":\"it is new\"},"
+	    "{\"name\":\"d\",\"action\":\"adopt\","
+	    "\"reason\":\"it is new here, and has files of before\"},"
+	    "{\"name\":\"a\",\"action\":\"issue\","
+	    "\"reason\":\"there is no certificate yet\"},"
+	    "{\"name\":\"b\",\"action\":\"archive\","
+	    "\"reason\":\"it is no longer managed; its files stay where they are\"}],"
+	    "\"warnings\":[]}\n");
+	rig.reload_fails = true;
+	rig_check(METHOD_plan, "{}",
+	    ERROR "InvalidConfig {\"problems\":[{\"file\":\"a.yaml\",\"line\":3,"
+		  "\"column\":4,\"warning\":false,\"text\":\"wrong\"}]}\n");
 }
 
 static void
@@ -86,6 +125,8 @@ main(void)
 		TEST(test_status_shows_those_named_or_all),
 		TEST(test_names_are_checked),
 		TEST(test_short_methods_answer_at_once),
+		TEST(test_a_certificate_is_held_and_let_go),
+		TEST(test_a_plan_says_what_a_reload_would_do),
 		TEST(test_a_reload_says_what_changed_or_what_is_wrong),
 	};
 

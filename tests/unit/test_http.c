@@ -6,8 +6,10 @@
 
 #include "common/mem.h"
 #include "common/str.h"
+#include "daemon/io/clock.h"
 
 #define OK(length) "HTTP/1.1 200 OK\r\nContent-Length: " length "\r\n"
+#define DATE       "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 
 static const struct route routes[] = {
 	{ .path = "/hello",
@@ -16,8 +18,21 @@ static const struct route routes[] = {
 	{ .path = "/404", .answer = "HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nno" },
 	{ .path = "/moved",
 	    .answer = "HTTP/1.1 302 F\r\nLocation: /hello\r\nContent-Length: 0\r\n\r\n" },
+	{ .path = "/dated", .answer = OK("0") DATE "\r\n" },
+	{ .path = "/late",
+	    .answer = "HTTP/1.1 429 No\r\nContent-Length: 0\r\n"
+		      "date: Sun, 06 Nov 1994 08:49:38 GMT\r\n\r\n" },
+	{ .path = "/dateless", .answer = OK("0") "Date: yesterday\r\n\r\n" },
+	{ .path = "/cached", .answer = OK("0") DATE "Age: 4000\r\n\r\n" },
+	{ .path = "/endless", .answer = OK("17") DATE "\r\n12345678901234567" },
 	{ .path = NULL },
 };
+
+static struct {
+	unsigned n;
+	time_t date;
+	char who[64];
+} heard;
 
 static struct http_request *another; /* that a callback frees */
 static unsigned chain;               /* requests still to be started by callbacks */
@@ -26,8 +41,18 @@ static int
 set_up(void **state)
 {
 	(void)state;
+	memset(&heard, 0, sizeof(heard));
 	fixture_set_up(routes);
 	return 0;
+}
+
+/* In place of the clock. */
+void
+clock_hint_date(time_t date, const char *who)
+{
+	heard.n++;
+	heard.date = date;
+	snprintf(heard.who, sizeof(heard.who), "%s", who);
 }
 
 static void
@@ -79,6 +104,34 @@ test_a_head_has_no_body(void **state)
 	assert_received("HEAD /empty HTTP/1.1\r\n", true);
 	get("/hello"); /* nothing of the HEAD sticks to the handle */
 	assert_string_equal(t.body, "hello");
+}
+
+static void
+test_the_clock_hears_the_date_of_an_answer(void **state)
+{
+	char who[64];
+
+	(void)state;
+	snprintf(who, sizeof(who), "127.0.0.1:%d", http_server_port(t.server));
+	get("/dated");
+	assert_int_equal(heard.n, 1);
+	assert_int_equal(heard.date, 784111777);
+	assert_string_equal(heard.who, who);
+	get("/late"); /* whatever the answer is */
+	assert_int_equal(heard.n, 2);
+	assert_int_equal(heard.date, 784111778);
+}
+
+static void
+test_the_clock_hears_of_no_other_date(void **state)
+{
+	(void)state;
+	get("/hello");
+	get("/dateless");
+	get("/cached");
+	get("/endless");
+	assert_int_equal(t.err.kind, ERR_PROTOCOL);
+	assert_int_equal(heard.n, 0);
 }
 
 static void
@@ -262,6 +315,8 @@ main(void)
 		TEST(test_a_get_brings_status_body_and_headers),
 		TEST(test_a_post_sends_its_body_without_asking),
 		TEST(test_a_head_has_no_body),
+		TEST(test_the_clock_hears_the_date_of_an_answer),
+		TEST(test_the_clock_hears_of_no_other_date),
 		TEST(test_a_chain_of_requests_uses_one_connection),
 		TEST(test_many_requests_share_few_connections),
 		TEST(test_nobody_there_is_said),

@@ -10,37 +10,7 @@
 #include "ctl/progress.h"
 #include "ctl/render.h"
 #include "ctl/table.h"
-
-#define NOW 1767225600 /* 2026-01-01T00:00:00Z */
-
-/* What was written to the screen; the caller owns it. */
-struct paper {
-	struct screen screen;
-	char *text;
-	size_t length;
-};
-
-static void
-paper_open(struct paper *p, unsigned width)
-{
-	*p = (struct paper){ 0 };
-	p->screen = (struct screen){
-		.out = open_memstream(&p->text, &p->length),
-		.terminal = width > 0,
-		.utf8 = true,
-		.width = width,
-		.now = NOW,
-	};
-	assert_non_null(p->screen.out);
-}
-
-static void
-paper_expect(struct paper *p, const char *text)
-{
-	fclose(p->screen.out);
-	assert_string_equal(p->text, text);
-	free(p->text);
-}
+#include "tests/unit/paper.h"
 
 static void
 test_instants_are_local_with_a_hint_on_a_terminal(void **state)
@@ -61,12 +31,57 @@ test_instants_are_local_with_a_hint_on_a_terminal(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		const struct screen screen = { .terminal = cases[i].terminal, .now = NOW };
+		const struct screen screen = { .terminal = cases[i].terminal,
+			.now = PAPER_NOW };
 		CLEAN(string)
 		char *text = render_time(&screen, cases[i].in, cases[i].style);
 
 		assert_string_equal(text, cases[i].out);
 	}
+}
+
+static void
+test_instants_in_the_daemons_words_are_local_on_a_terminal(void **state)
+{
+	static const struct {
+		bool terminal;
+		size_t most;
+		const char *in, *out;
+	} cases[] = {
+		{ true, 99, "2026-01-04T12:00:00Z (in 3 d): due",
+		    "2026-01-04 14:00 (in 3 d): due" },
+		{ true, 99, "from 2026-01-04T23:00:00Z to 2026-01-05T23:00:00Z",
+		    "from 2026-01-05 01:00 to 2026-01-06 01:00" },
+		{ true, 99, "2026-01-04T12:00:0", "2026-01-04T12:00:0" },
+		{ true, 99, "2026-13-04T12:00:00Z 7 b\xC3\xBC\033",
+		    "2026-13-04T12:00:00Z 7 bü?" },
+		{ true, 12, "2026-01-04T12:00:00Z", "2026-01-04T1" },
+		{ true, 99, "", "" },
+		{ false, 99, "at 2026-01-04T12:00:00Z\n", "at 2026-01-04T12:00:00Z " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct screen screen = { .terminal = cases[i].terminal };
+		CLEAN(string)
+		char *text = render_words(&screen, cases[i].in, cases[i].most);
+
+		assert_string_equal(text, cases[i].out);
+	}
+}
+
+static void
+test_a_name_in_front_of_a_text_is_found(void **state)
+{
+	(void)state;
+	assert_string_equal(text_without_name("site", "site: gone"), "gone");
+	assert_string_equal(text_without_name("site", "sites: gone"), "sites: gone");
+	assert_string_equal(text_without_name("site", "site is gone"), "site is gone");
+	assert_string_equal(text_without_name("", ": gone"), ": gone");
+	assert_string_equal(text_without_name(NULL, "gone"), "gone");
+	assert_true(text_is_first_word("site is gone", "site"));
+	assert_true(text_is_first_word("site", "site"));
+	assert_false(text_is_first_word("sites are gone", "site"));
 }
 
 static void
@@ -241,6 +256,17 @@ test_progress_is_one_live_line_on_a_terminal(void **state)
 }
 
 static void
+test_a_second_may_go_by_where_nothing_was_started(void **state)
+{
+	struct progress progress = { 0 };
+
+	(void)state;
+	progress_tick(&progress); /* as with watch */
+	progress_hide(&progress);
+	progress_end(&progress);
+}
+
+static void
 test_quiet_progress_says_nothing(void **state)
 {
 	struct progress progress;
@@ -261,6 +287,9 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_instants_are_local_with_a_hint_on_a_terminal),
+		cmocka_unit_test(
+		    test_instants_in_the_daemons_words_are_local_on_a_terminal),
+		cmocka_unit_test(test_a_name_in_front_of_a_text_is_found),
 		cmocka_unit_test(test_a_text_is_cut_between_characters),
 		cmocka_unit_test(test_an_object_is_a_list_of_keys_and_values),
 		cmocka_unit_test(test_a_long_list_has_a_line_an_element_on_a_terminal),
@@ -268,6 +297,7 @@ main(void)
 		cmocka_unit_test(test_colours_are_for_terminals_that_have_them),
 		cmocka_unit_test(test_progress_is_a_line_a_step_without_a_terminal),
 		cmocka_unit_test(test_progress_is_one_live_line_on_a_terminal),
+		cmocka_unit_test(test_a_second_may_go_by_where_nothing_was_started),
 		cmocka_unit_test(test_quiet_progress_says_nothing),
 	};
 

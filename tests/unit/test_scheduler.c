@@ -33,11 +33,8 @@ test_what_lies_on_disk_is_not_issued_again(void **state)
 	struct cert_look look;
 
 	(void)state;
-	*rig_disk("a") = (struct rig_disk){ .name = "a",
-		.version = 7,
-		.not_before = RIG_START - DAY,
-		.not_after = RIG_START + 80 * DAY };
-	rig_disk("b")->version = 3; /* and damaged */
+	rig_put("a", 7, RIG_START - DAY, RIG_START + 80 * DAY);
+	rig_put("b", 3, 0, 0);
 	rig_load("a b");
 	rig_settle();
 	rig_expect("order b from main\n");
@@ -299,8 +296,8 @@ test_events_tell_what_failed(void **state)
 		   "save a\n");
 	assert_string_equal(rig_saved("a"),
 	    "{\"failure\":{\"count\":1,\"at\":\"2026-03-01T00:00:00Z\","
-	    "\"retry_at\":\"2026-03-01T00:01:00Z\",\"kind\":\"network\","
-	    "\"error\":\"order: no\"}}");
+	    "\"retry_at\":\"2026-03-01T00:01:00Z\",\"account\":\"main\","
+	    "\"kind\":\"network\",\"error\":\"order: no\"},\"told\":1}");
 }
 
 /* ---- the clock is set ---- */

@@ -63,7 +63,9 @@ test_what_is_not_due_is_kept_after_asking_the_ca(void **state)
 	rig_expect("ask main about a#1\n");
 	rig.quiet = true;
 	rig_answer("a", &earlier, 0);
-	rig_expect("order a from main, replaces a#1\n");
+	rig_expect("a: incident: https://ca.example/dir moved a renewal window forward: it is "
+		   "asked about all 0 others that it issued\n"
+		   "order a from main, replaces a#1\n");
 }
 
 static void
@@ -217,7 +219,7 @@ test_orders_wait_in_turn_for_a_place(void **state)
 		for (size_t i = 0; i < COUNT(names); i++) {
 			if (!rig_has_job(names[i]))
 				continue;
-			rig_fail(names[i], ERR_NETWORK, 0);
+			rig_fail(names[i], ERR_REFUSED, 0);
 			break;
 		}
 	}
@@ -245,9 +247,9 @@ test_one_account_does_not_stand_in_the_way_of_another(void **state)
 	assert_string_equal(look.condition, "waiting");
 	assert_string_equal(look.step, "waiting");
 	rig.quiet = true;
-	rig_fail("d", ERR_NETWORK, 0);
+	rig_fail("d", ERR_REFUSED, 0);
 	assert_false(rig_has_job("b") || rig_has_job("c"));
-	rig_fail("a", ERR_NETWORK, 0);
+	rig_fail("a", ERR_REFUSED, 0);
 	assert_true(rig_has_job("b"));
 	rig.per_account = 2;
 	rig_load("a b c d@other"); /* a limit that is raised is felt at once */
@@ -288,8 +290,8 @@ test_what_changed_begins_anew(void **state)
 	rig_load("a b");
 	rig_settle();
 	rig_record("a", "https://ca.example/o/1");
-	rig_fail("b", ERR_REFUSED, 0);
 	rig_fail("a", ERR_NETWORK, 0);
+	rig_fail("b", ERR_REFUSED, 0);
 	rig_pass(60);
 	text_clear(&rig.transcript);
 	rig_load("a/2 b/2");

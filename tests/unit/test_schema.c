@@ -29,6 +29,8 @@ test_each_row_is_whole(void **state)
 		assert_true(is_range == (row->least < row->most));
 		assert_true((row->type == TYPE_SECTION || row->type == TYPE_SECTIONS) ==
 			    (row->inner != SECTION_NONE));
+		assert_true((row->type == TYPE_SECTIONS) == (row->size != 0));
+		assert_true(row->type != TYPE_SECTIONS || row->offset != SCHEMA_NOWHERE);
 	}
 }
 
@@ -67,7 +69,7 @@ test_each_default_can_be_read(void **state)
 		if (row->absent == NULL || row->type == TYPE_LISTEN)
 			continue;
 		assert_true(schema_types[row->type].read(&r, row, &node, &value));
-		schema_drop(schema_types[row->type].storage, &value);
+		schema_drop(row, &value);
 	}
 	assert_int_equal(problems.count, 0);
 }
@@ -83,6 +85,31 @@ test_challenges_have_names(void **state)
 	}
 	assert_int_equal(challenge_type_find("http"), CHALLENGE_TYPE_COUNT);
 	assert_string_equal(challenge_type_name(CHALLENGE_TYPE_COUNT), "none");
+}
+
+static void
+test_output_formats_are_those_of_the_table(void **state)
+{
+	static const struct {
+		const char *name;
+		enum output_format format;
+	} formats[] = {
+		{ "fullchain", OUTPUT_FULLCHAIN },
+		{ "cert", OUTPUT_CERT },
+		{ "chain", OUTPUT_CHAIN },
+		{ "key", OUTPUT_KEY },
+		{ "combined", OUTPUT_COMBINED },
+		{ "pkcs12", OUTPUT_PKCS12 },
+		{ "der", OUTPUT_DER },
+		{ "PEM", OUTPUT_FORMAT_COUNT },
+		{ NULL, OUTPUT_FORMAT_COUNT },
+	};
+
+	(void)state;
+	assert_int_equal(strv_length(schema_find(SECTION_OUTPUT, "format")->words),
+	    OUTPUT_FORMAT_COUNT);
+	for (size_t i = 0; i < COUNT(formats); i++)
+		assert_int_equal(output_format_find(formats[i].name), formats[i].format);
 }
 
 static void
@@ -118,6 +145,7 @@ main(void)
 		cmocka_unit_test(test_suggestions_have_room_for_each_section),
 		cmocka_unit_test(test_each_default_can_be_read),
 		cmocka_unit_test(test_challenges_have_names),
+		cmocka_unit_test(test_output_formats_are_those_of_the_table),
 		cmocka_unit_test(test_the_manual_has_every_key),
 	};
 

@@ -74,6 +74,7 @@ known_look(void)
 		    .due_at = NOW - DAY,
 		    .act_at = NOW + 600,
 		    .poll_at = NOW + 60,
+		    .settled_by = "backoff",
 		    .n_reasons = 2 } };
 
 	look.decision.reasons[0] =
