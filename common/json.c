@@ -48,8 +48,8 @@ json_parse(const char *text, size_t length, struct err *err)
 	if (json_scan(text, length, &n_written, err) == -1)
 		return NULL;
 
+	/* json_scan() has been strict; that of json-c 0.18 refuses all but ASCII. */
 	tokener = must(json_tokener_new());
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
 	doc = json_tokener_parse_ex(tokener, text, (int)length);
 	/* A number needs something after it to end. */
 	if (json_tokener_get_error(tokener) == json_tokener_continue)

@@ -11,6 +11,9 @@
 /* As much of curl's words as an error takes. */
 #define DETAIL_MAX 160
 
+/* CURLE_TOO_LARGE, since curl 8.6; before, CURLE_OUT_OF_MEMORY said it, too. */
+#define TOO_LARGE 100
+
 static bool
 mentions(const struct http_failure *f, const char *words)
 {
@@ -139,7 +142,7 @@ explain_resolving(const struct http_failure *f, const char *where, struct err *e
 static void
 explain_protocol(const struct http_failure *f, const char *where, struct err *err)
 {
-	if (f->code == CURLE_OUT_OF_MEMORY)
+	if (f->code == CURLE_OUT_OF_MEMORY || (int)f->code == TOO_LARGE)
 		/* Only this comes to it: a line beyond curl's own limit of 100 KiB. */
 		err_set(err, ERR_PROTOCOL, "the answer from %s has an endless header line",
 		    where);
@@ -161,7 +164,7 @@ http_explain(const struct http_failure *f, struct err *err)
 
 	curl_easy_getinfo(f->easy, CURLINFO_EFFECTIVE_URL, &url);
 	where = http_url_authority(url != NULL ? url : "");
-	switch (f->code) {
+	switch ((int)f->code) {
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_COULDNT_RESOLVE_PROXY:
 		explain_resolving(f, where, err);
@@ -187,6 +190,7 @@ http_explain(const struct http_failure *f, struct err *err)
 		err_set(err, ERR_NETWORK, "the answer from %s broke off", where);
 		break;
 	case CURLE_OUT_OF_MEMORY:
+	case TOO_LARGE:
 	case CURLE_TOO_MANY_REDIRECTS:
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_LOGIN_DENIED:
