@@ -156,6 +156,18 @@ explain_protocol(const struct http_failure *f, const char *where, struct err *er
 		    where);
 }
 
+/* With OpenSSL 3.5 curl tells of it like this, whatever had come by then. */
+static int
+code_of(const struct http_failure *f)
+{
+	long status = 0;
+
+	if (f->code != CURLE_RECV_ERROR || !mentions(f, "unexpected eof"))
+		return (int)f->code;
+	curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+	return status != 0 ? CURLE_PARTIAL_FILE : CURLE_GOT_NOTHING;
+}
+
 void
 http_explain(const struct http_failure *f, struct err *err)
 {
@@ -164,7 +176,7 @@ http_explain(const struct http_failure *f, struct err *err)
 
 	curl_easy_getinfo(f->easy, CURLINFO_EFFECTIVE_URL, &url);
 	where = http_url_authority(url != NULL ? url : "");
-	switch ((int)f->code) {
+	switch (code_of(f)) {
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_COULDNT_RESOLVE_PROXY:
 		explain_resolving(f, where, err);
