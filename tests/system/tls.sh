@@ -7,21 +7,24 @@
 
 # ---- servers that are not what they should be ----
 
-make_leaf() { # NAME SUBJECT-ALT-NAME DAYS: below our CA
+# shellcheck disable=SC2086 # a list of words
+make_leaf() { # NAME SUBJECT-ALT-NAME VALIDITY: below our CA
 	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" \
 		-keyout "$fakes/$1.key" -out "$fakes/$1.csr" &&
 		printf 'subjectAltName=%s\n' "$2" >"$fakes/$1.ext" &&
 		openssl x509 -req -in "$fakes/$1.csr" -CA "$fakes/ca.pem" \
-			-CAkey "$fakes/ca.key" -CAcreateserial -days "$3" \
+			-CAkey "$fakes/ca.key" -CAcreateserial $3 \
 			-extfile "$fakes/$1.ext" -out "$fakes/$1.pem"
 }
 
 make_fakes() {
 	make_tls "$fakes"
 	{
-		make_leaf good "IP:127.0.0.1" 30
-		make_leaf expired "IP:127.0.0.1" -1
-		make_leaf elsewhere "DNS:ca.example,IP:192.0.2.1" 30
+		make_leaf good "IP:127.0.0.1" "-days 30"
+		# OpenSSL takes one of these, a later one the other.
+		make_leaf expired "IP:127.0.0.1" "-days -1" || make_leaf expired "IP:127.0.0.1" \
+			"-not_before 20200101000000Z -not_after 20200102000000Z"
+		make_leaf elsewhere "DNS:ca.example,IP:192.0.2.1" "-days 30"
 		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
 			-subj "/CN=itself" -addext "subjectAltName=IP:127.0.0.1" \
 			-keyout "$fakes/itself.key" -out "$fakes/itself.pem"
@@ -114,7 +117,7 @@ refused_with wrong "(its root is neither the system's nor in the file under trus
 refused_with good "this is no ACME directory" "what is in order comes through"
 refused_with expired "$common:$(port_of expired) cannot be verified: certificate has expired (or the clock of this host is wrong)" \
 	"an expired certificate is refused"
-refused_with elsewhere "$common:$(port_of elsewhere) cannot be verified: no alternative certificate subject name matches target host name '127.0.0.1' (is it the right host under directory:?)" \
+refused_with elsewhere "$common:$(port_of elsewhere) cannot be verified: no alternative certificate subject name matches target" \
 	"a certificate for another host is refused"
 refused_with itself "cannot be verified: self-signed certificate" \
 	"a self-signed certificate is refused"
