@@ -31,12 +31,12 @@ enum err_kind {
 
 struct err {
 	enum err_kind kind;
-	int status;         /* of the CA's HTTP reply; 0 where there was none */
-	time_t retry_after; /* seconds, as the CA put it; 0 where it did not */
-	char problem[48];   /* ACME problem type without its URN prefix, or "" */
-	char instance[192]; /* a page for a person that the CA named, or "" */
-	char about[256];    /* the identifier whose validation failed, or "" */
-	char text[512];     /* for people: "context: context: what happened" */
+	int status;          /* of the CA's HTTP reply; 0 where there was none */
+	time_t retry_after;  /* seconds, as the CA put it; 0 where it did not */
+	char problem[48];    /* ACME problem type without its URN prefix, or "" */
+	char instance[1024]; /* a page for a person that the CA named, or "" */
+	char about[256];     /* the identifier whose validation failed, or "" */
+	char text[1280];     /* for people: "context: context: what happened" */
 };
 
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))

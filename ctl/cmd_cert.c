@@ -11,7 +11,7 @@
 #include "ctl/why.h"
 
 #define STATE_COLUMN 1
-#define TEXT_MOST    512 /* bytes of one text in a line */
+#define TEXT_MOST    4096 /* bytes of one text in a line */
 
 const struct option_info status_options[] = {
 	{ 0, "check", NULL,

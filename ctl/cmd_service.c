@@ -11,7 +11,7 @@
 #include "ctl/cmd.h"
 #include "ctl/table.h"
 
-#define TEXT_MOST 1024
+#define TEXT_MOST 4096
 
 /* ---- reload ---- */
 

@@ -7,7 +7,7 @@
 #include "common/mem.h"
 #include "common/str.h"
 
-#define TEXT_MOST 512
+#define TEXT_MOST 4096
 
 void
 follow_clear(struct follow *f)

@@ -7,10 +7,10 @@
 #include "common/mem.h"
 #include "common/str.h"
 
-#define GAP         2   /* columns between cells: a name may hold one blank */
-#define CELL_MOST   512 /* bytes */
-#define LAST_WISHED 16  /* columns of the last one that others give way for */
-#define LAST_LEAST  8   /* it goes if it had fewer */
+#define GAP         2    /* columns between cells: a name may hold one blank */
+#define CELL_MOST   4096 /* bytes */
+#define LAST_WISHED 16   /* columns of the last one that others give way for */
+#define LAST_LEAST  8    /* it goes if it had fewer */
 #define OTHER_LEAST 4
 
 struct row {

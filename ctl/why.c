@@ -9,7 +9,7 @@
 #include "common/str.h"
 #include "common/timefmt.h"
 
-#define TEXT_MOST 1024 /* bytes of one text: a reason may have a whole error in it */
+#define TEXT_MOST 4096 /* bytes of one text: a reason may have a whole error in it */
 
 /* ---- reasons ---- */
 

@@ -12,6 +12,7 @@
 #include "daemon/acme/directory.h"
 #include "daemon/challenge/challenge.h"
 #include "daemon/challenge/http01.h"
+#include "daemon/challenge/tlsalpn01.h"
 #include "daemon/config/config.h"
 #include "daemon/control/handlers.h"
 #include "daemon/control/place.h"
@@ -22,7 +23,6 @@
 #include "daemon/io/clock.h"
 #include "daemon/io/http.h"
 #include "daemon/io/lag.h"
-#include "daemon/io/listener.h"
 #include "daemon/io/memory.h"
 #include "daemon/io/notify.h"
 #include "daemon/io/probe.h"
@@ -34,11 +34,15 @@
 /* Key generation and syncs side by side; more would only queue at the disk. */
 #define WORKERS_MAX 4
 
+/* Keys side by side that take seconds each. */
+#define SLOW_WORKERS_MAX 2
+
+/* Where much happens at a time (with many connections a CA may answer all of them at once),
+ * the loop looks after this long for what has come meanwhile. */
+#define TURN_MS 5
+
 /* Hooks side by side. */
 #define HOOKS_MAX 16
-
-/* Sockets of one name that a service manager passes. */
-#define SOCKETS_MAX 16
 
 /* What has been learned gets this long to reach the disk when the daemon stops. */
 #define STOP_MS 5000
@@ -166,40 +170,11 @@ on_hit(const char *token, const char *peer, bool live, void *arg)
 	log_debug("http-01: answered %s%s", peer, live ? "" : " (no order of ours)");
 }
 
-/* ---- sockets ---- */
-
-/* One family may be missing on this host, all of them not. A port that somebody else has
- * is a failure: a CA would come there, too. */
-static int
-bind_http01(struct acmed *d, struct err *err)
+static void
+on_tlsalpn01_hit(const char *identifier, const char *peer, void *arg)
 {
-	size_t wanted = strv_length((const char *const *)d->config->http01_listen);
-	size_t n = 0;
-
-	for (size_t i = 0; i < wanted; i++) {
-		int fd = listener_bind(d->config->http01_listen[i], err);
-
-		if (fd != -1) {
-			http01_listen(d->http01, fd);
-			n++;
-		} else if (err->kind == ERR_CONFIG && (i + 1 < wanted || n > 0)) {
-			log_warn("http-01.listen: %s", err->text);
-		} else {
-			return err_prefix(err, "http-01.listen");
-		}
-	}
-	return 0;
-}
-
-static int
-listen_http01(struct acmed *d, struct err *err)
-{
-	int fds[SOCKETS_MAX];
-	size_t n = notify_take_sockets("http", fds, SOCKETS_MAX);
-
-	for (size_t i = 0; i < n; i++)
-		http01_listen(d->http01, fds[i]);
-	return n > 0 ? 0 : bind_http01(d, err);
+	(void)arg;
+	log_debug("tls-alpn-01: answered %s about %s", peer, identifier);
 }
 
 /* ---- life ---- */
@@ -208,9 +183,11 @@ static struct event_base *
 new_loop(void)
 {
 	struct event_config *config = must(event_config_new());
+	const struct timeval turn = { .tv_usec = TURN_MS * 1000 };
 	struct event_base *loop;
 
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	event_config_set_max_dispatch_interval(config, &turn, -1, 0);
 	loop = must(event_base_new_with_config(config));
 	event_config_free(config);
 	return loop;
@@ -221,6 +198,7 @@ build(struct acmed *d)
 {
 	d->notify = notify_new(d->loop);
 	d->worker = worker_new(d->loop, WORKERS_MAX);
+	d->slow_worker = worker_new(d->loop, SLOW_WORKERS_MAX);
 	d->http = http_new(d->loop);
 	d->directories = directories_new(d->loop, d->http);
 	d->accounts = accounts_new(&(struct account_deps){ .loop = d->loop,
@@ -229,22 +207,28 @@ build(struct acmed *d)
 	    .directories = d->directories });
 	d->http01 = http01_new(d->loop);
 	http01_on_hit(d->http01, on_hit, d);
-	d->servers = (struct challenge_servers){ .loop = d->loop, .http01 = d->http01 };
+	d->tlsalpn01 = tlsalpn01_new(d->loop);
+	tlsalpn01_on_hit(d->tlsalpn01, on_tlsalpn01_hit, d);
+	d->servers = (struct challenge_servers){ .loop = d->loop,
+		.http01 = d->http01,
+		.tlsalpn01 = d->tlsalpn01 };
 	d->hooks = hooks_new(d->loop, HOOKS_MAX);
 	d->bus = bus_new(d->loop);
 	d->units = units_new(d->loop, d->bus);
 	d->prober = prober_new(d->loop);
-	d->scheduler = scheduler_new(&(struct scheduler_deps){ .job = { .loop = d->loop,
-								   .worker = d->worker,
-								   .store = d->store,
-								   .servers = &d->servers },
-	    .deploy = { .loop = d->loop,
-		.worker = d->worker,
-		.store = d->store,
-		.hooks = d->hooks,
-		.units = d->units,
-		.prober = d->prober },
-	    .accounts = d->accounts });
+	d->scheduler =
+	    scheduler_new(&(struct scheduler_deps){ .job = { .loop = d->loop,
+							.worker = d->worker,
+							.slow_worker = d->slow_worker,
+							.store = d->store,
+							.servers = &d->servers },
+		.deploy = { .loop = d->loop,
+		    .worker = d->worker,
+		    .store = d->store,
+		    .hooks = d->hooks,
+		    .units = d->units,
+		    .prober = d->prober },
+		.accounts = d->accounts });
 	d->status = must(evtimer_new(d->loop, tell_status, d));
 	d->calm = must(evtimer_new(d->loop, on_calm, d));
 	d->subscription = scheduler_subscribe(d->scheduler, on_event, d);
@@ -284,11 +268,14 @@ tear_down(struct acmed *d)
 	units_free(d->units);
 	bus_free(d->bus);
 	hooks_free(d->hooks);
+	tlsalpn01_free(d->tlsalpn01);
 	http01_free(d->http01);
 	accounts_free(d->accounts);
 	directories_free(d->directories);
 	http_free(d->http);
-	worker_free(d->worker); /* after all who have tasks there, before what those use */
+	/* After all who have tasks there, before what those use. */
+	worker_free(d->slow_worker);
+	worker_free(d->worker);
 	store_close(d->store);
 	for (size_t i = 0; i < sizeof(d->signals) / sizeof(d->signals[0]); i++)
 		if (d->signals[i] != NULL)
@@ -327,7 +314,7 @@ start(struct acmed *d, struct config *config, struct err *err)
 	build(d);
 	watch_signals(d);
 	daemon_use_config(d, config_ref(config));
-	if (listen_http01(d, err) == -1 || place_listen(d->place, config, err) == -1)
+	if (daemon_listen(d, err) == -1 || place_listen(d->place, config, err) == -1)
 		return -1;
 	return 0;
 }

@@ -21,6 +21,7 @@ struct acmed {
 	struct lag lag;
 	struct notify *notify;
 	struct worker *worker;
+	struct worker *slow_worker;
 	struct http *http;
 	struct bus *bus;
 	struct units *units;
@@ -30,6 +31,7 @@ struct acmed {
 	struct directories *directories;
 	struct accounts *accounts;
 	struct http01 *http01;
+	struct tlsalpn01 *tlsalpn01;
 	struct challenge_servers servers;
 	struct scheduler *scheduler;
 	struct subscription *subscription;
@@ -42,6 +44,16 @@ struct acmed {
 	struct event *status; /* the status text is to be told */
 	bool failed;
 };
+
+/* ---- ports.c ---- */
+
+/* The ports of the challenges; only what nobody has asked for in so many words is not
+ * fatal. */
+int daemon_listen(struct acmed *d, struct err *err);
+
+/* That of tls-alpn-01, where `next` is the first to need it. */
+void daemon_listen_more(struct acmed *d, const struct config *next,
+    struct problems *problems);
 
 /* ---- reload.c ---- */
 

@@ -5,13 +5,18 @@
 #include "common/str.h"
 #include "daemon/acme/account.h"
 #include "daemon/challenge/http01.h"
+#include "daemon/challenge/tlsalpn01.h"
 #include "daemon/config/config.h"
 #include "daemon/control/place.h"
 #include "daemon/daemon_internal.h"
 #include "daemon/io/clock.h"
+#include "daemon/io/http.h"
 #include "daemon/io/notify.h"
 #include "daemon/renew/scheduler.h"
 #include "daemon/store/store.h"
+
+/* About renewal, and others beside orders: requests at a time. */
+#define QUESTIONS 16
 
 void
 daemon_log_problems(const struct problems *problems)
@@ -57,6 +62,14 @@ set_default_answer(struct acmed *d)
 		on_default_key, d);
 }
 
+/* Orders that may run at a time must not wait for one another at a CA that speaks no
+ * HTTP/2, nor for questions about renewal. */
+static void
+set_connections(struct acmed *d)
+{
+	http_set_connections(d->http, d->config->concurrent_orders + QUESTIONS);
+}
+
 void
 daemon_use_config(struct acmed *d, struct config *config)
 {
@@ -70,6 +83,7 @@ daemon_use_config(struct acmed *d, struct config *config)
 		log_set_level(d->options->log_level != LOG_LEVEL_COUNT
 				  ? d->options->log_level
 				  : config->log_level);
+	set_connections(d);
 	accounts_set_config(d->accounts, config);
 	scheduler_set_config(d->scheduler, config);
 	place_set_groups(d->place, config);
@@ -77,17 +91,21 @@ daemon_use_config(struct acmed *d, struct config *config)
 }
 
 static void
-warn_of_restart(struct problems *problems, const struct config *old,
-    const struct config *next)
+warn_of_restart(struct problems *problems, const struct acmed *d, const struct config *next)
 {
+	const struct config *old = d->config;
+
 	if (!str_eq(old->state_dir, next->state_dir) ||
 	    !str_eq(old->control_socket, next->control_socket) ||
 	    !str_eq(old->log_target, next->log_target) ||
 	    !strv_same_set((const char *const *)old->http01_listen,
-		(const char *const *)next->http01_listen))
+		(const char *const *)next->http01_listen) ||
+	    (tlsalpn01_listens(d->tlsalpn01) &&
+		!strv_same_set((const char *const *)old->tls_alpn01_listen,
+		    (const char *const *)next->tls_alpn01_listen)))
 		problems_warn(problems, next->file, 1, 1,
-		    "one of state-dir, control.socket, http-01.listen and log.target has "
-		    "changed: that takes effect at the next start");
+		    "one of state-dir, control.socket, http-01.listen, tls-alpn-01.listen "
+		    "and log.target has changed: that takes effect at the next start");
 }
 
 static void
@@ -115,8 +133,10 @@ daemon_reload(struct problems *problems, struct config_diff *diff, void *arg)
 
 	notify_reloading();
 	next = config_load(d->options->config, problems);
-	if (next != NULL)
-		warn_of_restart(problems, d->config, next);
+	if (next != NULL) {
+		warn_of_restart(problems, d, next);
+		daemon_listen_more(d, next, problems);
+	}
 	daemon_log_problems(problems);
 	if (next == NULL) {
 		log_error("the configuration has %s, the old one stays in force",

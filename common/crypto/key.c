@@ -60,6 +60,12 @@ key_type_name(enum key_type type)
 	return (unsigned)type < KEY_TYPE_COUNT ? kinds[type].name : "unknown";
 }
 
+bool
+key_type_is_slow(enum key_type type)
+{
+	return (unsigned)type < KEY_TYPE_COUNT && kinds[type].base == EVP_PKEY_RSA;
+}
+
 enum key_type
 key_type_find(const char *name)
 {

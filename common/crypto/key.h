@@ -31,6 +31,9 @@ const char *key_type_name(enum key_type type);
 enum key_type key_type_find(const char *name);
 const char *const *key_type_names(void); /* NULL-terminated, for messages */
 
+/* Does it take seconds to make one? */
+bool key_type_is_slow(enum key_type type);
+
 struct key;
 
 void key_free(struct key *key);

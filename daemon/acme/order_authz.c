@@ -79,7 +79,8 @@ authz_finish(struct order *o, const struct session_reply *reply, struct err *err
 		return order_each_name(o, ORDER_AUTHZ, ORDER_DEPLOY);
 	if (!str_eq(status, "pending"))
 		return authz_invalid(o, status, err);
-	a->offer = challenge_choose(a->doc, config_challenge(o->cert, name), err);
+	a->offer =
+	    challenge_choose(o->servers, a->doc, config_challenge(o->cert, name), err);
 	if (a->offer == NULL)
 		return err_prefix(err, "%s", name);
 	return order_each_name(o, ORDER_AUTHZ, ORDER_DEPLOY);

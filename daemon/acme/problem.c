@@ -11,7 +11,8 @@
 
 /* Longest detail that is passed on: the page that Let's Encrypt sends people to, to have a
  * paused account go on, is part of it, and its address is long. */
-#define DETAIL_MAX 460
+/* Let's Encrypt has a whole token in a URL there, which is of no use without its end. */
+#define DETAIL_MAX 1220
 
 static const struct {
 	const char *type;

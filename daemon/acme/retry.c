@@ -70,7 +70,10 @@ retry_attempt(const struct err *err, unsigned failures)
 		pause = network_pause(failures);
 		break;
 	case ERR_BUSY:
-		pause = err->retry_after > 0 ? 0 : failures > 3 ? DAY : HOUR;
+		/* Where it wants a person to visit a page, asking again is no use. */
+		pause = err->retry_after > 0                     ? 0
+			: failures > 3 || *err->instance != '\0' ? DAY
+								 : HOUR;
 		break;
 	case ERR_NONE:
 	case ERR_CONFIG:

@@ -9,16 +9,30 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "daemon/challenge/http01.h"
+#include "daemon/challenge/tlsalpn01.h"
+#include "daemon/io/clock.h"
+#include "daemon/io/random.h"
 
 /* CAs use 22 and more characters (128 bits, RFC 8555 section 8.1); more than this is not
  * worth keeping. */
 #define TOKEN_MIN 22
 #define TOKEN_MAX 128
 
+/* Where two orders prove one name, the second waits for the first, but not for ever: the
+ * first may wait for it, at another name. Then chance says who gives up. */
+#define TURN_MS     20000
+#define TURN_MORE   40000 /* at most */
+#define LOOK_MS     250
+#define LATER_AFTER 120 /* seconds until such an order is tried again */
+
 struct challenge {
 	const struct challenge_servers *servers;
 	enum challenge_type type;
+	char *name;
 	char *token;
+	char *key_authorization;
+	bool is_up;
+	int64_t until_ms; /* for its turn */
 	struct err err;
 	struct event *turn;
 	challenge_done_fn *done;
@@ -27,13 +41,18 @@ struct challenge {
 
 /* ---- the types: one row each ---- */
 
-static void
-http01_deploy(struct challenge *c, const struct challenge_context *context)
+static bool
+http01_serves(const struct challenge_servers *servers)
 {
-	CLEAN(string)
-	char *key_authorization = xasprintf("%s.%s", c->token, context->thumbprint);
+	return http01_listens(servers->http01);
+}
 
-	http01_put(c->servers->http01, c->token, key_authorization);
+static int
+http01_deploy(struct challenge *c, struct err *err)
+{
+	(void)err;
+	http01_put(c->servers->http01, c->token, c->key_authorization);
+	return 0;
 }
 
 static void
@@ -42,11 +61,37 @@ http01_take_down(struct challenge *c)
 	http01_remove(c->servers->http01, c->token);
 }
 
+static bool
+tlsalpn01_serves(const struct challenge_servers *servers)
+{
+	return tlsalpn01_listens(servers->tlsalpn01);
+}
+
+static int
+tlsalpn01_deploy(struct challenge *c, struct err *err)
+{
+	if (!tlsalpn01_serves(c->servers))
+		return err_set(err, ERR_CONFIG,
+		    "acmed does not listen for tls-alpn-01, see tls-alpn-01.listen");
+	return tlsalpn01_put(c->servers->tlsalpn01, c->name, c->key_authorization, err);
+}
+
+static void
+tlsalpn01_take_down(struct challenge *c)
+{
+	tlsalpn01_remove(c->servers->tlsalpn01, c->name, c->key_authorization);
+}
+
+/* Whether it can be served here at all, for those who leave the choice to us; up, where
+ * ERR_BUSY is for later; down. */
 static const struct challenge_kind {
-	void (*deploy)(struct challenge *c, const struct challenge_context *context);
+	bool (*serves)(const struct challenge_servers *servers);
+	int (*deploy)(struct challenge *c, struct err *err);
 	void (*take_down)(struct challenge *c);
 } kinds[CHALLENGE_TYPE_COUNT] = {
-	[CHALLENGE_HTTP_01] = { http01_deploy, http01_take_down },
+	[CHALLENGE_HTTP_01] = { http01_serves, http01_deploy, http01_take_down },
+	[CHALLENGE_TLS_ALPN_01] = { tlsalpn01_serves, tlsalpn01_deploy,
+	    tlsalpn01_take_down },
 };
 
 /* ---- choosing ---- */
@@ -84,16 +129,24 @@ offered_types(struct json_object *list)
 	return safe;
 }
 
+static bool
+may_take(const struct challenge_servers *servers, unsigned type, enum challenge_type wanted)
+{
+	if (kinds[type].deploy == NULL)
+		return false;
+	return wanted == CHALLENGE_AUTO ? kinds[type].serves(servers) : type == wanted;
+}
+
 struct json_object *
-challenge_choose(struct json_object *authz, enum challenge_type wanted, struct err *err)
+challenge_choose(const struct challenge_servers *servers, struct json_object *authz,
+    enum challenge_type wanted, struct err *err)
 {
 	struct json_object *list = json_get_array(authz, "challenges");
 	struct json_object *offer = NULL;
 	CLEAN(string) char *offered = NULL;
 
-	for (int type = 0; type < CHALLENGE_AUTO && offer == NULL; type++)
-		if (kinds[type].deploy != NULL &&
-		    (wanted == CHALLENGE_AUTO || (int)wanted == type))
+	for (unsigned type = 0; type < CHALLENGE_AUTO && offer == NULL; type++)
+		if (may_take(servers, type, wanted))
 			offer = find_offer(list, (enum challenge_type)type);
 	if (offer != NULL)
 		return offer;
@@ -125,13 +178,37 @@ check_token(const char *token, struct err *err)
 }
 
 static void
+bring_up(struct challenge *c)
+{
+	c->is_up = kinds[c->type].deploy(c, &c->err) == 0;
+	if (c->err.kind == ERR_BUSY)
+		c->err.retry_after = LATER_AFTER;
+}
+
+static bool
+is_to_wait(const struct challenge *c)
+{
+	return c->err.kind == ERR_BUSY && clock_monotonic_ms() < c->until_ms;
+}
+
+static void
 on_turn(evutil_socket_t fd, short what, void *arg)
 {
+	static const struct timeval look = { .tv_usec = LOOK_MS * 1000L };
 	struct challenge *c = arg;
-	struct err err = c->err;
+	struct err err;
 
 	(void)fd;
 	(void)what;
+	if (is_to_wait(c)) {
+		c->err = (struct err){ 0 };
+		bring_up(c);
+	}
+	if (is_to_wait(c)) {
+		event_add(c->turn, &look);
+		return;
+	}
+	err = c->err;
 	c->done(err.kind == ERR_NONE ? NULL : &err, c->arg);
 }
 
@@ -148,9 +225,12 @@ challenge_deploy(const struct challenge_servers *servers,
 	c->done = done;
 	c->arg = arg;
 	c->turn = must(event_new(servers->loop, -1, 0, on_turn, c));
+	c->until_ms = clock_monotonic_ms() + TURN_MS + random_u32() % TURN_MORE;
 	if (check_token(token, &c->err) == 0) {
+		c->name = xstrdup(context->name);
 		c->token = xstrdup(token);
-		kinds[c->type].deploy(c, context);
+		c->key_authorization = xasprintf("%s.%s", token, context->thumbprint);
+		bring_up(c);
 	}
 	event_active(c->turn, EV_TIMEOUT, 1);
 	return c;
@@ -161,9 +241,11 @@ challenge_free(struct challenge *c)
 {
 	if (c == NULL)
 		return;
-	if (c->token != NULL)
+	if (c->is_up)
 		kinds[c->type].take_down(c);
 	event_free(c->turn);
+	free(c->name);
 	free(c->token);
+	free(c->key_authorization);
 	free(c);
 }

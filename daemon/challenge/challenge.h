@@ -16,12 +16,14 @@
 struct event_base;
 struct http01;
 struct json_object;
+struct tlsalpn01;
 struct challenge;
 
 /* The responders that challenges are served by. */
 struct challenge_servers {
 	struct event_base *loop;
 	struct http01 *http01;
+	struct tlsalpn01 *tlsalpn01;
 };
 
 /* What a challenge is for. */
@@ -31,11 +33,13 @@ struct challenge_context {
 	const char *account_url;
 };
 
-/* The challenge object of the authorization that the configuration wants. Borrowed from
- * the document, NULL and an err that lists what is offered otherwise. */
-struct json_object *challenge_choose(struct json_object *authz, enum challenge_type wanted,
-    struct err *err);
+/* The challenge object of the authorization that the configuration wants; CHALLENGE_AUTO:
+ * the first that we listen for. Borrowed from the document, NULL and an err that lists what
+ * is offered otherwise. */
+struct json_object *challenge_choose(const struct challenge_servers *servers,
+    struct json_object *authz, enum challenge_type wanted, struct err *err);
 
+/* ERR_BUSY, and when to come back: another order proves the same name for too long. */
 typedef void challenge_done_fn(const struct err *err, void *arg);
 
 struct challenge *challenge_deploy(const struct challenge_servers *servers,

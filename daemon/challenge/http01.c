@@ -365,6 +365,12 @@ http01_listen(struct http01 *h, int fd)
 	h->listeners[h->n_listeners++] = listener_new(h->loop, fd, on_accept, h);
 }
 
+bool
+http01_listens(const struct http01 *h)
+{
+	return h->n_listeners > 0;
+}
+
 void
 http01_set_default(struct http01 *h, const char *thumbprint)
 {

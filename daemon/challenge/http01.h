@@ -30,6 +30,7 @@ DEFINE_CLEAN(http01, struct http01);
 
 /* Takes over a listening socket. */
 void http01_listen(struct http01 *h, int fd);
+bool http01_listens(const struct http01 *h);
 
 /* Answers only live tokens where NULL. */
 void http01_set_default(struct http01 *h, const char *thumbprint);

@@ -30,21 +30,17 @@ config_free(struct config *c)
 		return;
 	for (size_t i = 0; i < c->n_accounts; i++)
 		config_account_free(c->accounts[i]);
-	for (size_t i = 0; i < c->n_certs; i++)
-		config_cert_free(c->certs[i]);
 	for (size_t i = 0; i < owned->n_shared; i++) {
 		schema_clear(SECTION_CERT, &owned->shared[i]->options);
 		free(owned->shared[i]);
 	}
-	for (size_t i = 0; i < owned->n_files; i++)
-		free(owned->files[i]);
+	pool_clear(&owned->pool);
 	schema_clear(SECTION_MAIN, c);
 	schema_clear(SECTION_CERT, &owned->defaults);
 	free(c->accounts);
 	free(c->certs);
 	free(c->file);
 	free(owned->shared);
-	free(owned->files);
 	free(owned);
 }
 

@@ -185,6 +185,9 @@ const struct cert_config *config_cert(const struct config *c, const char *name);
 /* Which challenge the configuration wants for a name of the certificate. */
 enum challenge_type config_challenge(const struct cert_config *cert, const char *name);
 
+/* Whether a certificate has this challenge for any name. */
+bool config_uses(const struct config *c, enum challenge_type type);
+
 /* What `next` has that `old` has not, and the other way round. Lists of names, owned by
  * the caller, NULL where empty. `old` may be NULL. */
 struct config_diff {

@@ -13,17 +13,6 @@
 #define NAMES_MOST 100 /* CAs take no more in one certificate */
 
 void
-config_cert_free(struct cert_config *cert)
-{
-	if (cert == NULL)
-		return;
-	free(cert->name);
-	strv_free(cert->names);
-	free(cert->hash);
-	free(cert);
-}
-
-void
 config_load_defaults(struct loader *l, const struct main_file *file)
 {
 	const struct yaml_node *defaults = yaml_get(file->tree, "defaults");
@@ -139,6 +128,27 @@ compare_names(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+/* In the pool: there may be a hundred thousand of them. */
+static struct cert_config *
+new_cert(struct config_owned *owned, const struct cert_draft *draft,
+    const struct shared_options *shared)
+{
+	struct cert_config *cert = pool_take(&owned->pool, sizeof(*cert));
+	size_t n = strv_length((const char *const *)draft->names);
+	struct schema_hash hash = shared->hash;
+	char text[33];
+
+	schema_hash_list(&hash, (const char *const *)draft->names);
+	snprintf(text, sizeof(text), "%016" PRIx64 "%016" PRIx64, hash.high, hash.low);
+	cert->name = pool_copy(&owned->pool, draft->name);
+	cert->hash = pool_copy(&owned->pool, text);
+	cert->names = pool_take(&owned->pool, (n + 1) * sizeof(char *));
+	for (size_t i = 0; i < n; i++)
+		cert->names[i] = pool_copy(&owned->pool, draft->names[i]);
+	cert->options = &shared->options;
+	return cert;
+}
+
 static void
 add_cert(struct loader *l, const struct schema_reader *r, struct cert_draft *draft,
     const struct yaml_node *map)
@@ -146,23 +156,16 @@ add_cert(struct loader *l, const struct schema_reader *r, struct cert_draft *dra
 	const struct yaml_node *name = yaml_get(map, "name");
 	const struct yaml_node *place = name != NULL ? name : map;
 	struct config *c = &l->owned->config;
-	struct cert_config *cert = xcalloc(1, sizeof(*cert)), **slot;
-	const struct shared_options *shared = share(l, &draft->options);
-	struct schema_hash hash = shared->hash;
+	struct cert_config *cert = new_cert(l->owned, draft, share(l, &draft->options));
+	struct cert_config **slot;
 
-	schema_hash_list(&hash, (const char *const *)draft->names);
-	cert->name = TAKE(draft->name);
-	cert->names = TAKE(draft->names);
-	cert->options = &shared->options;
 	cert->file = r->file;
 	cert->line = place->line;
-	cert->hash = xasprintf("%016" PRIx64 "%016" PRIx64, hash.high, hash.low);
 	slot = must(tsearch(cert, &l->names, compare_names));
 	if (*slot != cert) {
 		schema_problem(r, place,
 		    "certificate \"%s\" is defined already, in %s line %u", cert->name,
 		    (*slot)->file, (*slot)->line);
-		config_cert_free(cert);
 		return;
 	}
 	c->certs = xrealloc(c->certs, c->n_certs + 1, sizeof(struct cert_config *));
@@ -245,10 +248,9 @@ load_cert(struct loader *l, const struct schema_reader *r, const struct yaml_nod
 static const char *
 keep_file(struct config_owned *owned, const char *name)
 {
-	char *path = config_path(owned->config.cert_dir, name);
+	CLEAN(string) char *path = config_path(owned->config.cert_dir, name);
 
-	owned->files = xrealloc(owned->files, owned->n_files + 1, sizeof(*owned->files));
-	return owned->files[owned->n_files++] = path;
+	return pool_copy(&owned->pool, path);
 }
 
 static void

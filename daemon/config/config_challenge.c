@@ -82,6 +82,19 @@ config_challenge(const struct cert_config *cert, const char *name)
 	return type != CHALLENGE_TYPE_COUNT ? type : CHALLENGE_AUTO;
 }
 
+bool
+config_uses(const struct config *c, enum challenge_type type)
+{
+	for (size_t i = 0; i < c->n_certs; i++) {
+		const struct cert_options *options = c->certs[i]->options;
+
+		for (size_t rule = 0; rule < options->n_rules; rule++)
+			if (options->rules[rule].type == type)
+				return true;
+	}
+	return false;
+}
+
 /* ---- reading ---- */
 
 static bool
@@ -219,7 +232,8 @@ config_check_challenges(const struct schema_reader *r, const char *cert,
 		node = node->next;
 	}
 	for (unsigned type = 0; type < CHALLENGE_TYPE_COUNT; type++)
-		if (wanted[type] && type != CHALLENGE_HTTP_01 && type != CHALLENGE_AUTO)
+		if (wanted[type] && type != CHALLENGE_HTTP_01 &&
+		    type != CHALLENGE_TLS_ALPN_01 && type != CHALLENGE_AUTO)
 			schema_warn(r, place,
 			    "challenge %s is not available in this version; %s cannot be "
 			    "issued",

@@ -3,6 +3,7 @@
 #ifndef ACMED_CONFIG_INTERNAL_H
 #define ACMED_CONFIG_INTERNAL_H
 
+#include "common/pool.h"
 #include "daemon/config/config.h"
 #include "daemon/config/schema.h"
 
@@ -19,8 +20,7 @@ struct config_owned {
 	struct cert_options defaults;
 	struct shared_options **shared;
 	size_t n_shared;
-	char **files; /* that certificates stand in */
-	size_t n_files;
+	struct pool pool; /* for the certificates, and the names of their files */
 };
 
 /* acmed.yaml, or a file that it includes. */
@@ -57,7 +57,6 @@ void config_account_free(struct account_config *account);
 /* config_cert.c: one file of certificates; the directory of them. */
 void config_load_defaults(struct loader *l, const struct main_file *file);
 void config_load_certs(struct loader *l);
-void config_cert_free(struct cert_config *cert);
 
 /* config_challenge.c: complains where the challenges cannot do for the names. `names` and
  * `place` are the nodes of the names and of what to warn at. */

@@ -79,10 +79,12 @@ is_end(const struct follow *f, const struct scheduler_event *event)
 	switch (event->type) {
 	case EVENT_KEPT:
 	case EVENT_FAILED:
+		return true;
 	case EVENT_DEPLOYED:
 	case EVENT_VERIFIED:
-	case EVENT_DEPLOY_FAILED:
-		return true;
+	case EVENT_DEPLOY_FAILED: /* or of the version before, whose end nobody waits for */
+		return !scheduler_look(f->handlers->scheduler, event->name, &look) ||
+		       !look.busy;
 	case EVENT_ISSUED:
 	case EVENT_RENEWED:
 	case EVENT_ROLLED_BACK:

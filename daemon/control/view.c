@@ -33,10 +33,24 @@ deploy_result(const struct cert_look *look)
 	return deploy_stage_name(deploy->stage);
 }
 
+/* With the page that the CA wants a person to visit. */
+static char *
+last_error(const struct cert_look *look)
+{
+	const struct cert_state *state = look->state;
+
+	if (state->failures == 0)
+		return state->deploy.failures > 0 ? xstrdup(state->deploy.error) : NULL;
+	return state->page != NULL
+		   ? xasprintf("%s; see %s", state->error ? state->error : "", state->page)
+		   : xstrdup(state->error);
+}
+
 struct json_object *
 view_certificate(const struct cert_look *look)
 {
 	struct json_object *doc = json_object_new_object();
+	CLEAN(string) char *error = last_error(look);
 
 	json_add_string(doc, "name", look->config->name);
 	json_add_strings(doc, "names", (const char *const *)look->config->names);
@@ -48,10 +62,7 @@ view_certificate(const struct cert_look *look)
 	if (!look->running && !look->waiting && look->decision.act_at < DECIDE_NEVER)
 		json_add_time(doc, "next_renewal", look->decision.act_at);
 	json_add_string(doc, "last_result", last_result(look));
-	json_add_string(doc, "last_error",
-	    look->state->failures              ? look->state->error
-	    : look->state->deploy.failures > 0 ? look->state->deploy.error
-					       : NULL);
+	json_add_string(doc, "last_error", error);
 	json_add_string(doc, "deploy", deploy_result(look));
 	json_add_string(doc, "step", look->step);
 	return doc;

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <time.h>
 
 #include "common/clean.h"
@@ -29,7 +30,8 @@ char *chain_leaf_pem(const struct chain *c);
 char *chain_rest_pem(const struct chain *c);
 char *chain_pem(const struct chain *c);
 
-/* What is worth knowing of the leaf, as plain values. */
+/* What is worth knowing of the leaf, as plain values; one piece of memory, as there may be
+ * a hundred thousand. */
 struct cert_info {
 	char **names;      /* SANs, normalized, sorted as they stand */
 	char *serial;      /* hex, lower case */
@@ -41,9 +43,11 @@ struct cert_info {
 	time_t not_before;
 	time_t not_after;
 	size_t chain_length;
+	uint64_t stamp; /* for who reads it from files: store_stamp() of them, or 0 */
 };
 
 struct cert_info *chain_info(const struct chain *c);
+struct cert_info *cert_info_copy(const struct cert_info *info);
 void cert_info_free(struct cert_info *info);
 DEFINE_CLEAN(cert_info, struct cert_info);
 

@@ -211,35 +211,31 @@ ari_id(const X509 *cert)
 struct cert_info *
 chain_info(const struct chain *c)
 {
-	struct cert_info *info = xcalloc(1, sizeof(*info));
 	const X509 *leaf = c->certs[0], *top = c->certs[c->length - 1];
 	size_t n_others;
+	CLEAN(strv) char **names = cert_names(leaf, &n_others);
+	CLEAN(string) char *serial = serial_text(X509_get0_serialNumber(leaf));
+	CLEAN(string) char *issuer = cert_name_text(X509_get_issuer_name(leaf));
+	CLEAN(string) char *root = cert_name_text(X509_get_issuer_name(top));
+	CLEAN(string) char *id = ari_id(leaf);
+	CLEAN(string) char *digest = fingerprint(leaf);
+	const struct cert_info info = { .names = names,
+		.serial = serial,
+		.issuer = issuer,
+		.root = root,
+		.ari_id = id,
+		.fingerprint = digest,
+		.key_type = (char *)cert_key_name(leaf),
+		.not_before = cert_time(X509_get0_notBefore(leaf)),
+		.not_after = cert_time(X509_get0_notAfter(leaf)),
+		.chain_length = c->length };
 
-	info->names = cert_names(leaf, &n_others);
-	info->serial = serial_text(X509_get0_serialNumber(leaf));
-	info->issuer = cert_name_text(X509_get_issuer_name(leaf));
-	info->root = cert_name_text(X509_get_issuer_name(top));
-	info->ari_id = ari_id(leaf);
-	info->fingerprint = fingerprint(leaf);
-	info->key_type = xstrdup(cert_key_name(leaf));
-	info->not_before = cert_time(X509_get0_notBefore(leaf));
-	info->not_after = cert_time(X509_get0_notAfter(leaf));
-	info->chain_length = c->length;
 	ERR_clear_error();
-	return info;
+	return cert_info_copy(&info);
 }
 
 void
 cert_info_free(struct cert_info *info)
 {
-	if (info == NULL)
-		return;
-	strv_free(info->names);
-	free(info->serial);
-	free(info->issuer);
-	free(info->root);
-	free(info->ari_id);
-	free(info->fingerprint);
-	free(info->key_type);
 	free(info);
 }

@@ -10,6 +10,8 @@
 #include "common/clean.h"
 #include "daemon/io/file.h"
 
+#define MODE (S_IRUSR | S_IWUSR)
+
 /* A file of ours with this one name: nobody sees it change who has not opened it here. */
 static bool
 is_ours_alone(const struct stat *st)
@@ -53,7 +55,7 @@ open_spare(int dir, struct file_spare *spare)
 	if (unlinkat(dir, spare->name, 0) == -1 && errno != ENOENT)
 		return -1;
 	fd = openat(dir, spare->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-	    S_IRUSR | S_IWUSR);
+	    MODE);
 	spare->there = fd != -1;
 	return fd;
 }
@@ -66,9 +68,8 @@ write_over(int fd, const char *bytes, size_t length)
 
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n == 0)
-			errno =
-			    EIO; /* no file system should; trying on could be for ever */
+		if (n == 0) /* no file system should; trying on could be for ever */
+			errno = EIO;
 		if (n <= 0)
 			return -1;
 		done += (size_t)n;
@@ -78,12 +79,15 @@ write_over(int fd, const char *bytes, size_t length)
 
 /* The spare, with all of this in it, on disk. */
 static int
-fill_spare(int dir, struct file_spare *spare, mode_t mode, const void *bytes, size_t length,
-    const char *name, struct err *err)
+fill_spare(int dir, struct file_spare *spare, const char *name, const void *bytes,
+    size_t length, struct err *err)
 {
 	CLEAN(fd) int fd = open_spare(dir, spare);
+	struct stat st;
 
-	if (fd == -1 || fchmod(fd, mode) == -1 || write_over(fd, bytes, length) == -1)
+	if (fd == -1 || fstat(fd, &st) == -1 ||
+	    ((st.st_mode & 07777) != MODE && fchmod(fd, MODE) == -1) ||
+	    write_over(fd, bytes, length) == -1)
 		return file_fail(err, errno, "write", name);
 	return file_sync(fd, name, err);
 }
@@ -105,12 +109,12 @@ put_in_place(int dir, const char *name, struct file_spare *spare)
 }
 
 int
-file_swap(int dir, const char *name, struct file_spare *spare, mode_t mode,
-    const void *bytes, size_t length, struct err *err)
+file_swap(int dir, const char *name, struct file_spare *spare, const void *bytes,
+    size_t length, struct err *err)
 {
 	/* After a failure the spare goes: where the exchange is not on disk, it may be what
 	 * will be found there under the other name, and must not be written over. */
-	if (fill_spare(dir, spare, mode, bytes, length, name, err) == -1) {
+	if (fill_spare(dir, spare, name, bytes, length, err) == -1) {
 		file_spare_drop(dir, spare);
 		return -1;
 	}

@@ -11,7 +11,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 
 #include "common/err.h"
 
@@ -21,11 +20,11 @@ struct file_spare {
 	bool there;       /* nothing but file_swap() has left it: false at first */
 };
 
-/* As file_replace(): old content or new content, whatever happens. `name` is in `dir`
- * itself, without a slash. Where the file is no plain one, or has a second name, or the
- * system cannot exchange files, the spare is used up. */
-int file_swap(int dir, const char *name, struct file_spare *spare, mode_t mode,
-    const void *bytes, size_t length, struct err *err);
+/* As file_replace(), with the mode 0600: old content or new content, whatever happens.
+ * `name` is in `dir` itself, without a slash. Where the file is no plain one, or has a
+ * second name, or the system cannot exchange files, the spare is used up. */
+int file_swap(int dir, const char *name, struct file_spare *spare, const void *bytes,
+    size_t length, struct err *err);
 
 /* Removes it, if it is there. */
 void file_spare_drop(int dir, struct file_spare *spare);

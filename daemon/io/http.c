@@ -11,8 +11,8 @@
 #include "daemon/io/clock.h"
 #include "daemon/io/http_internal.h"
 
-/* Of connections at a time to servers that speak HTTP/1.1 only. */
-#define CONNECTIONS_MAX 8
+/* At a time to a server that speaks HTTP/1.1 only, where nobody says otherwise. */
+#define CONNECTIONS 8
 
 /* Connections (and some 100 KiB with each) are for the requests of a renewal, which come
  * within seconds: servers close them after a minute or so, which curl would not see. */
@@ -305,6 +305,13 @@ http_header(const struct http_reply *reply, const char *name, size_t n)
 
 /* ---- all of them ---- */
 
+void
+http_set_connections(struct http *http, unsigned most)
+{
+	http->connections = most;
+	curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)most);
+}
+
 static void
 open_multi(struct http *http)
 {
@@ -314,8 +321,7 @@ open_multi(struct http *http)
 	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);
 	curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
 	curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
-	curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
-	    (long)CONNECTIONS_MAX);
+	http_set_connections(http, http->connections);
 }
 
 static void
@@ -346,6 +352,7 @@ http_new(struct event_base *loop)
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	v = curl_version_info(CURLVERSION_NOW);
 	http->loop = loop;
+	http->connections = CONNECTIONS;
 	http->user_agent = xasprintf("acmed/%s (libcurl/%s; %s)", PACKAGE_VERSION,
 	    v->version, v->ssl_version);
 	TAILQ_INIT(&http->requests);

@@ -57,6 +57,10 @@ typedef void http_done_fn(const struct http_reply *reply, const struct err *err,
 
 struct http *http_new(struct event_base *loop);
 
+/* So many connections at most (1 or more) to one server, which HTTP/1.1 needs for as many
+ * requests at a time; 8 before it is said. What goes beyond waits for its turn. */
+void http_set_connections(struct http *http, unsigned most);
+
 /* Not from a callback of a request. Requests that are left may still be freed. */
 void http_free(struct http *http);
 DEFINE_CLEAN(http, struct http);

@@ -25,6 +25,7 @@ struct http {
 	struct event *idle;
 	struct http_trust *trust;
 	char *user_agent;
+	unsigned connections; /* to a server, at most */
 	struct request_list requests;
 	struct request_list failed;
 	CURL *spare[HTTP_SPARE_MAX];

@@ -46,6 +46,15 @@ struct worker_task {
 
 TAILQ_HEAD(task_list, worker_task);
 
+/* Where a thread waits. */
+struct place {
+	struct worker *worker;
+	pthread_cond_t wake; /* a task waits, or the end has come */
+	bool taken;          /* by a thread; under the lock, as the next */
+	bool idle;           /* on the list */
+	LIST_ENTRY(place) link;
+};
+
 struct worker {
 	int fd; /* an eventfd: a task has ended */
 	struct event *event;
@@ -54,13 +63,14 @@ struct worker {
 	bool *gone; /* of the on_ended() that runs: whether we were freed meanwhile */
 
 	pthread_mutex_t lock; /* for all that follows */
-	pthread_cond_t wake;  /* a task waits, or the end has come */
 	pthread_cond_t left;  /* a thread has */
 	struct task_list waiting;
 	struct task_list ended;
-	unsigned n_waiting;
+	struct place *places; /* as many as there may be threads */
+	/* The last to become idle is the first to work again: its memory is still at hand
+	 * to the processor, and the others can go. */
+	LIST_HEAD(, place) idle;
 	unsigned n_threads;
-	unsigned n_idle;
 	bool stopping;
 	bool has_leaver;
 	pthread_t leaver; /* the last thread that left: joined by the next to leave */
@@ -70,17 +80,22 @@ struct worker {
 
 /* Of a thread that has nothing to do. False where it should end. */
 static bool
-wait_for_task(struct worker *w)
+wait_for_task(struct worker *w, struct place *p)
 {
 	struct timespec until;
 	int result = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += IDLE_S;
-	w->n_idle++;
-	while (TAILQ_EMPTY(&w->waiting) && !w->stopping && result == 0)
-		result = pthread_cond_timedwait(&w->wake, &w->lock, &until);
-	w->n_idle--;
+	while (TAILQ_EMPTY(&w->waiting) && !w->stopping && result == 0) {
+		if (!p->idle)
+			LIST_INSERT_HEAD(&w->idle, p, link);
+		p->idle = true;
+		result = pthread_cond_timedwait(&p->wake, &w->lock, &until);
+	}
+	if (p->idle)
+		LIST_REMOVE(p, link);
+	p->idle = false;
 	return !TAILQ_EMPTY(&w->waiting) && !w->stopping;
 }
 
@@ -93,7 +108,6 @@ run_first(struct worker *w)
 	ssize_t written;
 
 	TAILQ_REMOVE(&w->waiting, t, link);
-	w->n_waiting--;
 	t->at = TASK_RUNS;
 	pthread_mutex_unlock(&w->lock);
 	t->work(t->arg);
@@ -111,13 +125,15 @@ run_first(struct worker *w)
 static void *
 thread_main(void *arg)
 {
-	struct worker *w = arg;
+	struct place *p = arg;
+	struct worker *w = p->worker;
 	bool has_previous;
 	pthread_t previous;
 
 	pthread_mutex_lock(&w->lock);
-	while (wait_for_task(w))
+	while (wait_for_task(w, p))
 		run_first(w);
+	p->taken = false;
 	has_previous = w->has_leaver;
 	previous = w->leaver;
 	w->has_leaver = true;
@@ -133,10 +149,21 @@ thread_main(void *arg)
 
 /* ---- on the loop ---- */
 
+static struct place *
+free_place(struct worker *w)
+{
+	struct place *p = w->places;
+
+	while (p->taken)
+		p++;
+	return p;
+}
+
 /* With the lock held. False where the system gives no thread. */
 static bool
 add_thread(struct worker *w)
 {
+	struct place *p = free_place(w);
 	sigset_t all, before;
 	pthread_attr_t attributes;
 	pthread_t thread;
@@ -147,13 +174,14 @@ add_thread(struct worker *w)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	result = pthread_create(&thread, &attributes, thread_main, w);
+	result = pthread_create(&thread, &attributes, thread_main, p);
 	pthread_attr_destroy(&attributes);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (result != 0) {
 		log_warn("cannot start a thread: %s", strerror(result));
 		return false;
 	}
+	p->taken = true;
 	w->n_threads++;
 	return true;
 }
@@ -250,6 +278,7 @@ struct worker_task *
 worker_start(struct worker *w, worker_fn *work, worker_fn *done, worker_fn *drop, void *arg)
 {
 	struct worker_task *t = xcalloc(1, sizeof(*t));
+	struct place *idle;
 	bool helpless = false;
 
 	t->worker = w;
@@ -261,12 +290,16 @@ worker_start(struct worker *w, worker_fn *work, worker_fn *done, worker_fn *drop
 		event_add(w->event, NULL);
 	pthread_mutex_lock(&w->lock);
 	TAILQ_INSERT_TAIL(&w->waiting, t, link);
-	w->n_waiting++;
-	/* An idle thread that was woken for an earlier task may still look idle. */
-	if (w->n_waiting > w->n_idle && w->n_threads < w->most_threads)
+	idle = LIST_FIRST(&w->idle);
+	if (idle != NULL) {
+		LIST_REMOVE(idle, link); /* one thread for one task */
+		idle->idle = false;
+	} else if (w->n_threads < w->most_threads) {
 		helpless = !add_thread(w) && w->n_threads == 0;
+	}
 	pthread_mutex_unlock(&w->lock);
-	pthread_cond_signal(&w->wake); /* without the lock: who wakes up wants it */
+	if (idle != NULL)
+		pthread_cond_signal(&idle->wake); /* who wakes up wants the lock */
 	if (helpless)
 		event_active(w->event, EV_READ, 0);
 	return t;
@@ -282,10 +315,8 @@ worker_task_free(struct worker_task *t)
 	w = t->worker;
 	pthread_mutex_lock(&w->lock);
 	t->freed = true;
-	if (t->at == TASK_WAITS) {
+	if (t->at == TASK_WAITS)
 		TAILQ_REMOVE(&w->waiting, t, link);
-		w->n_waiting--;
-	}
 	if (t->at == TASK_ENDED)
 		TAILQ_REMOVE(&w->ended, t, link);
 	if (t->at == TASK_RUNS)
@@ -295,20 +326,32 @@ worker_task_free(struct worker_task *t)
 		task_drop(t);
 }
 
+static void
+make_places(struct worker *w)
+{
+	pthread_condattr_t monotonic;
+
+	w->places = xcalloc(w->most_threads, sizeof(*w->places));
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	for (unsigned i = 0; i < w->most_threads; i++) {
+		w->places[i].worker = w;
+		pthread_cond_init(&w->places[i].wake, &monotonic);
+	}
+	pthread_condattr_destroy(&monotonic);
+}
+
 struct worker *
 worker_new(struct event_base *loop, unsigned most_threads)
 {
 	struct worker *w = xcalloc(1, sizeof(*w));
-	pthread_condattr_t monotonic;
 
 	w->most_threads = most_threads > 0 ? most_threads : 1;
 	TAILQ_INIT(&w->waiting);
 	TAILQ_INIT(&w->ended);
+	LIST_INIT(&w->idle);
+	make_places(w);
 	pthread_mutex_init(&w->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
 	pthread_cond_init(&w->left, NULL);
 	w->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (w->fd == -1) {
@@ -339,7 +382,8 @@ worker_free(struct worker *w)
 		*w->gone = true;
 	pthread_mutex_lock(&w->lock);
 	w->stopping = true;
-	pthread_cond_broadcast(&w->wake);
+	for (unsigned i = 0; i < w->most_threads; i++)
+		pthread_cond_signal(&w->places[i].wake);
 	while (w->n_threads > 0)
 		pthread_cond_wait(&w->left, &w->lock);
 	pthread_mutex_unlock(&w->lock);
@@ -350,8 +394,10 @@ worker_free(struct worker *w)
 	drop_all(&w->ended);
 	event_free(w->event);
 	close(w->fd);
-	pthread_cond_destroy(&w->wake);
+	for (unsigned i = 0; i < w->most_threads; i++)
+		pthread_cond_destroy(&w->places[i].wake);
 	pthread_cond_destroy(&w->left);
 	pthread_mutex_destroy(&w->lock);
+	free(w->places);
 	free(w);
 }

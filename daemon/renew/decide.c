@@ -23,8 +23,11 @@
 /* So many rapid renewals in a row may be meant. */
 #define RAPID_FREE 2
 
-/* With a tenth of its life left no failure of ours pauses for longer. */
+/* With a tenth of its life left no failure of ours pauses for longer; and there are some
+ * tries left for what lives for a day. */
 #define LATE_PAUSE_MAX ((time_t)6 * HOUR)
+#define LATE_PAUSE_MIN ((time_t)60)
+#define LATE_TRIES     8
 
 static void because(struct decision *d, const char *code, const char *fmt, ...)
     PRINTF(3, 4);
@@ -188,8 +191,9 @@ when_to_poll(const struct decide_input *in, struct decision *d)
 	/* An answer from the future is one of before the clock was set back. */
 	d->poll_at = same && ari->next_poll > 0 && ari->polled_at <= in->now
 			 ? ari->next_poll
-		     : in->poll_from > in->now ? in->poll_from
-					       : in->now;
+			 : in->now;
+	if (d->poll_at < in->poll_from)
+		d->poll_at = in->poll_from;
 	if (same && ari->unsupported)
 		because(d, "ari-unsupported", "the CA has no renewal information");
 	if (same && ari->error != NULL)
@@ -222,8 +226,18 @@ not_too_often(const struct decide_input *in, struct decision *d)
 	    s->rapid + 1, timefmt_rfc3339(d->act_at, at));
 }
 
+static time_t
+late_pause(const struct decide_input *in, time_t late)
+{
+	time_t pause = (in->not_after - late) / LATE_TRIES;
+
+	if (pause > LATE_PAUSE_MAX)
+		return LATE_PAUSE_MAX;
+	return pause > LATE_PAUSE_MIN ? pause : LATE_PAUSE_MIN;
+}
+
 /* Not before then after a failure. With little life left a pause that the CA did not ask
- * for ends early. */
+ * for ends early; with none left there is nothing to save by that. */
 static time_t
 retry_instant(const struct decide_input *in)
 {
@@ -231,9 +245,10 @@ retry_instant(const struct decide_input *in)
 	time_t late = in->have_cert ? decide_floor(in->not_before, in->not_after) : 0;
 	time_t latest;
 
-	if (late == 0 || s->retry_firm || s->retry_at <= late)
+	if (late == 0 || s->retry_firm || s->retry_at <= late ||
+	    s->failed_at >= in->not_after)
 		return s->retry_at;
-	latest = (s->failed_at > late ? s->failed_at : late) + LATE_PAUSE_MAX;
+	latest = (s->failed_at > late ? s->failed_at : late) + late_pause(in, late);
 	return s->retry_at < latest ? s->retry_at : latest;
 }
 
@@ -280,8 +295,8 @@ not_while_held(const struct decide_input *in, struct decision *d)
 
 /* ---- into use ---- */
 
-static bool
-is_deployable(const struct cert_options *options)
+bool
+decide_is_deployable(const struct cert_options *options)
 {
 	return options->n_outputs + options->n_deploy + options->n_verify > 0;
 }
@@ -292,18 +307,18 @@ static void
 wait_for_window(const struct decide_input *in, struct decision *d)
 {
 	const char *window = in->options->deploy_window;
-	time_t opens = window != NULL ? window_next(window, in->now) : in->now;
+	time_t opens = window_next(window, d->deploy_at);
 	const struct state_deploy *s = &in->state->deploy;
 	time_t lifetime = lifetime_of(in->not_before, in->not_after);
+	time_t late = decide_floor(s->old_ends - lifetime, s->old_ends);
 	char at[TIMEFMT_SIZE];
 
-	if (opens <= d->deploy_at || !str_eq(s->event, "renewed") || s->urgent ||
-	    s->old_ends <= in->now ||
-	    in->now >= decide_floor(s->old_ends - lifetime, s->old_ends))
+	if (opens <= d->deploy_at || late <= d->deploy_at || s->urgent ||
+	    s->version != in->version || !str_eq(s->event, "renewed"))
 		return;
-	d->deploy_at = opens;
 	because(d, "deploy-window", "it goes into use in the window \"%s\", which opens %s",
 	    window, timefmt_rfc3339(opens, at));
+	d->deploy_at = opens < late ? opens : late;
 }
 
 static void
@@ -313,7 +328,7 @@ when_to_deploy(const struct decide_input *in, struct decision *d)
 	bool known = s->version == in->version;
 	char at[TIMEFMT_SIZE];
 
-	if (!in->have_cert || !is_deployable(in->options))
+	if (!in->have_cert || !decide_is_deployable(in->options))
 		return;
 	if (in->deploying)
 		because(d, "deploying", "it is being put into use");

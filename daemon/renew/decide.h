@@ -47,7 +47,7 @@ struct decide_input {
 	bool deploying;
 	time_t incident_spread; /* seconds: renewals of an incident are this far apart at
 				   most */
-	time_t poll_from;       /* what was never asked about is asked about from then on */
+	time_t poll_from;       /* it is not asked about before; 0: nothing is in the way */
 };
 
 enum decide_action {
@@ -58,10 +58,10 @@ enum decide_action {
 
 struct decide_reason {
 	const char *code; /* stable, for programs: "window", "backoff", ... */
-	char text[640];   /* for people: may have all of an error in it */
+	char text[1408];  /* for people: may have all of an error in it */
 };
 
-#define DECIDE_REASONS_MAX 16
+#define DECIDE_REASONS_MAX 24
 
 struct decision {
 	enum decide_action action;
@@ -83,6 +83,9 @@ const char *decide_action_name(enum decide_action action); /* "issue", "renew" *
 
 /* "renewed 2026-05-01T12:00:00Z (in 12 d): the CA suggests ...", owned by the caller. */
 char *decide_sentence(const struct decision *d, time_t now);
+
+/* Whether there is anything to do with a new version. */
+bool decide_is_deployable(const struct cert_options *options);
 
 /* Below this much remaining life a certificate is renewed whatever the CA suggests. */
 time_t decide_floor(time_t not_before, time_t not_after);

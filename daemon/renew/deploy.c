@@ -93,7 +93,7 @@ on_outputs(void *arg)
 {
 	struct outputs *o = arg;
 	struct deploy *d = o->deploy;
-	char at[TIMEFMT_SIZE];
+	char at[TIMEFMT_SIZE], files[STR_COUNT_SIZE];
 
 	d->task = NULL;
 	d->err = o->err;
@@ -104,6 +104,8 @@ on_outputs(void *arg)
 		d->not_after = xstrdup(timefmt_rfc3339(o->info->not_after, at));
 	}
 	outputs_free(o);
+	if (d->written > 0)
+		deploy_tell(d, "outputs", str_count(d->written, "file", files));
 	if (d->err.kind != ERR_NONE)
 		deploy_ended(d);
 	else

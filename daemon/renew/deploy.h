@@ -52,7 +52,7 @@ struct deploy_outcome {
 
 struct deploy_watcher {
 	/* "outputs", "reload", "restart", "start", "queue", "run", "verify"; the detail is
-	 * a path, a unit, an endpoint. */
+	 * how many files were written, a unit, an entry, a program, an endpoint. */
 	void (*step)(const char *step, const char *detail, void *arg);
 	void (*done)(const struct deploy_outcome *outcome, void *arg);
 	void *arg;
@@ -63,6 +63,7 @@ struct deploy *deploy_start(const struct deploy_deps *deps,
 void deploy_free(struct deploy *d);
 DEFINE_CLEAN(deploy, struct deploy);
 
+/* As above; it begins with "outputs". */
 const char *deploy_step(const struct deploy *d);
 
 #endif

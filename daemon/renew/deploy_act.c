@@ -131,10 +131,12 @@ run_hook(struct deploy *d, char *const *command)
 	CLEAN(string)
 	char *label = xasprintf("%s: deploy hook %s", d->cert->name, command[0]);
 	CLEAN(string) char *accounts = xasprintf("%s/accounts", store_path(d->deps.store));
+	CLEAN(string) char *home = xasprintf("%s/hooks", store_path(d->deps.store));
 	const char *const hidden[] = { accounts, NULL };
 	const struct hook_request request = { .label = label,
 		.command = (const char *const *)command,
 		.environment = (const char *const *)list,
+		.home = home,
 		.hidden = hidden };
 
 	deploy_tell(d, "run", command[0]);

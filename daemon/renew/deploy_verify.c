@@ -52,9 +52,13 @@ static void
 not_served(struct deploy *d, const struct err *err)
 {
 	const struct verify_config *v = &d->cert->options->verify[d->endpoint];
+	int64_t left = d->verify_from + VERIFY_MS - clock_monotonic_ms();
+	int64_t pause = pause_before(d->looks);
 
-	if (clock_monotonic_ms() - d->verify_from < VERIFY_MS) {
-		deploy_later(d, pause_before(d->looks++));
+	/* The last look comes when the time is up. */
+	if (left > 0) {
+		d->looks++;
+		deploy_later(d, pause < left ? pause : left);
 		return;
 	}
 	d->err = *err;

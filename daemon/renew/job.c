@@ -161,6 +161,15 @@ publish_free(void *arg)
 	free(p);
 }
 
+/* What is to be put back where it fails has to be there. */
+static unsigned
+versions_kept(const struct cert_options *options)
+{
+	return options->rollback_on_failure && options->keep_versions < 2
+		   ? 2
+		   : options->keep_versions;
+}
+
 static void
 publish_work(void *arg)
 {
@@ -173,9 +182,11 @@ publish_work(void *arg)
 				 p->now, &p->err) == -1)
 		return;
 	p->checked = true;
-	if (store_publish(p->store, name, &pair, p->cert->options->keep_versions,
-		&p->version, &p->err) == 0)
-		p->info = chain_info(chain);
+	if (store_publish(p->store, name, &pair, versions_kept(p->cert->options),
+		&p->version, &p->err) == -1)
+		return;
+	p->info = chain_info(chain);
+	p->info->stamp = store_stamp(p->store, name, p->version);
 }
 
 static void
@@ -310,6 +321,14 @@ on_prepared(void *arg)
 
 /* ---- jobs ---- */
 
+/* Syncs must not wait for prime numbers. */
+static struct worker *
+worker_for_key(const struct job *j)
+{
+	return key_type_is_slow(j->cert->options->key_type) ? j->deps.slow_worker
+							    : j->deps.worker;
+}
+
 static void
 start_prepare(struct job *j)
 {
@@ -322,7 +341,8 @@ start_prepare(struct job *j)
 	p->resume = j->order_url != NULL;
 	j->step = "key";
 	j->prepare = p;
-	j->task = worker_start(j->deps.worker, prepare_work, on_prepared, prepare_free, p);
+	j->task =
+	    worker_start(worker_for_key(j), prepare_work, on_prepared, prepare_free, p);
 }
 
 struct job *

@@ -29,6 +29,7 @@ struct worker;
 struct job_deps {
 	struct event_base *loop;
 	struct worker *worker;
+	struct worker *slow_worker; /* for what takes seconds */
 	struct store *store;
 	const struct challenge_servers *servers;
 };

@@ -2,7 +2,6 @@
 #include "daemon/renew/ledger.h"
 
 #include <limits.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -13,6 +12,9 @@
 #include "daemon/config/schema.h"
 
 #define SLOTS_FIRST 64
+
+/* Written in one go: some milliseconds at most. */
+#define SLOTS_AT_ONCE 8192
 
 /* More than any host has names; and what a file that is none of ours may cost. */
 #define ENTRIES_READ_MAX 1000000
@@ -42,6 +44,7 @@ struct ledger {
 	struct entry **slots;
 	size_t n_slots; /* a power of two */
 	size_t count;
+	size_t placings; /* how many times all were placed anew */
 };
 
 struct ledger *
@@ -134,6 +137,7 @@ make_room(struct ledger *l, int64_t now)
 {
 	struct ledger old = *l;
 
+	l->placings++;
 	l->count = count_alive(&old, now);
 	for (l->n_slots = SLOTS_FIRST; l->count * 4 > l->n_slots;)
 		l->n_slots *= 2;
@@ -311,17 +315,61 @@ entry_to_json(const struct entry *e)
 	return doc;
 }
 
-struct json_object *
-ledger_to_json(const struct ledger *l, time_t now)
+/* As JSON has it without more ado: what is not comes from somebody's configuration, or from
+ * a CA's errors. */
+static bool
+is_plain(const char *s)
 {
-	struct json_object *doc = json_object_new_object();
-	struct json_object *entries = json_object_new_array();
+	for (; *s != '\0'; s++)
+		if (*s < ' ' || *s > '~' || *s == '"' || *s == '\\')
+			return false;
+	return true;
+}
 
-	for (size_t i = 0; i < l->n_slots; i++)
-		if (l->slots[i] != NULL && l->slots[i]->full_at > to_instant(now))
-			json_object_array_add(entries, entry_to_json(l->slots[i]));
-	json_object_object_add(doc, "entries", entries);
-	return doc;
+static void
+write_entry(struct text *t, const struct entry *e)
+{
+	CLEAN(json) struct json_object *doc = NULL;
+	CLEAN(string) char *text = NULL;
+	char until[TIMEFMT_SIZE];
+
+	if (is_plain(e->key.who) && is_plain(e->key.what)) {
+		text_add(t,
+		    "{\"kind\":\"%s\",\"who\":\"%s\",\"what\":\"%s\",\"until\":\"%s\"}",
+		    kind_names[e->key.kind], e->key.who, e->key.what,
+		    timefmt_rfc3339(to_seconds_up(e->full_at), until));
+		return;
+	}
+	doc = entry_to_json(e);
+	text = json_print(doc);
+	text_add(t, "%s", text);
+}
+
+bool
+ledger_write(const struct ledger *l, time_t now, struct ledger_writer *w)
+{
+	size_t until;
+
+	if (w->next == 0 || w->placing != l->placings) {
+		text_clear(&w->text);
+		text_add(&w->text, "{\"entries\":[");
+		w->next = 0;
+		w->placing = l->placings;
+	}
+	until = w->next + SLOTS_AT_ONCE < l->n_slots ? w->next + SLOTS_AT_ONCE : l->n_slots;
+	for (; w->next < until; w->next++) {
+		const struct entry *e = l->slots[w->next];
+
+		if (e == NULL || e->full_at <= to_instant(now))
+			continue;
+		if (w->text.s[w->text.length - 1] == '}')
+			text_add(&w->text, ",");
+		write_entry(&w->text, e);
+	}
+	if (w->next < l->n_slots)
+		return false;
+	text_add(&w->text, "]}");
+	return true;
 }
 
 static bool

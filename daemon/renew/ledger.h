@@ -11,10 +11,12 @@
 #ifndef ACMED_LEDGER_H
 #define ACMED_LEDGER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
 
 #include "common/clean.h"
+#include "common/str.h"
 
 struct json_object;
 struct ledger;
@@ -64,8 +66,15 @@ char *ledger_set_key(const char *const *names);
 
 /* ---- on disk: {"entries":[{"kind":"orders","who":...,"what":...,"until":...}]} ---- */
 
-/* Owned by the caller. Instants are whole seconds, rounded up. */
-struct json_object *ledger_to_json(const struct ledger *l, time_t now);
+/* The text of it is made in pieces, as there may be very many: a writer begins as { 0 }.
+ * True: w->text is the document, and the caller's. Instants are whole seconds, rounded
+ * up. What is taken meanwhile may be in it or not. */
+struct ledger_writer {
+	struct text text;
+	size_t next; /* of its own, as the following */
+	size_t placing;
+};
+bool ledger_write(const struct ledger *l, time_t now, struct ledger_writer *w);
 
 /* Adds what is there; of two entries for the same the later one counts. What is wrong, is
  * past, or is further ahead than any period is left out. */

@@ -11,12 +11,14 @@
 #include "daemon/io/clock.h"
 #include "daemon/io/worker.h"
 #include "daemon/renew/deploy.h"
+#include "daemon/renew/found.h"
 #include "daemon/renew/scheduler_internal.h"
 #include "daemon/store/store.h"
 
-/* After a first start, with many certificates. */
-#define FIRST_POLLS    ((time_t)3600)
-#define POLLS_A_SECOND 20
+/* After a start, with many certificates: over as much time as most CAs want between two
+ * questions about the same one, so that later ones are spread as well. */
+#define FIRST_POLLS    ((time_t)6 * 3600)
+#define POLLS_A_SECOND 1
 
 /* Where a CA has moved windows forward, so many are renewed a second, as far as that ends
  * within some minutes. */
@@ -83,15 +85,19 @@ spread_of(const struct cert_info *info)
 	return (uint32_t)strtoul(start, NULL, 16);
 }
 
-/* What was never asked about is asked about in the first hour, twenty a second at most. */
+/* What was never asked about, and what should have been while acmed did not run, is asked
+ * about in the first hours, so many a second. Then it goes on as it was spread here. */
 static time_t
 poll_from(const struct managed *m, uint32_t spread)
 {
 	const struct scheduler *s = m->scheduler;
+	const struct state_ari *ari = &m->state.ari;
 	time_t over = (time_t)s->count / POLLS_A_SECOND;
 
-	if (m->version > m->first_version)
-		return 0; /* issued since */
+	if (m->version > m->first_version || s->started_at > clock_now())
+		return 0; /* issued since; or the clock was set back */
+	if (str_eq(ari->cert_id, m->info->ari_id) && ari->next_poll >= s->started_at)
+		return 0;
 	if (over > FIRST_POLLS)
 		over = FIRST_POLLS;
 	return s->started_at + (time_t)((uint64_t)over * spread / UINT32_MAX);
@@ -162,17 +168,33 @@ wants_order(const struct managed *m, const struct decision *d, time_t now)
 	       (m->wish == WISH_IF_DUE && d->hand_at <= now);
 }
 
+bool
+managed_wants_order(const struct managed *m)
+{
+	struct decision d;
+
+	managed_decide(m, &d);
+	return wants_order(m, &d, clock_now());
+}
+
+/* When it goes into use by itself; 0: it does not, or something has to end before. */
+static time_t
+next_use(const struct managed *m, const struct decision *d)
+{
+	return m->deploy == NULL && m->rollback == NULL && m->job == NULL ? d->deploy_at
+									  : 0;
+}
+
 /* The earliest instant at which something changes by itself. */
 static time_t
 next_instant(const struct managed *m, const struct decision *d, time_t now)
 {
-	time_t wake = d->act_at;
+	time_t wake = d->act_at, use = next_use(m, d);
 
 	if (d->poll_at != 0 && d->poll_at < wake)
 		wake = d->poll_at;
-	if (d->deploy_at != 0 && m->deploy == NULL && m->rollback == NULL &&
-	    d->deploy_at < wake)
-		wake = d->deploy_at;
+	if (use != 0 && use < wake)
+		wake = use;
 	if (d->expiring_at > now && d->expiring_at < wake)
 		wake = d->expiring_at;
 	return wake;
@@ -181,8 +203,9 @@ next_instant(const struct managed *m, const struct decision *d, time_t now)
 static void
 think_of_use(struct managed *m, const struct decision *d, time_t now)
 {
-	if (d->deploy_at != 0 && d->deploy_at <= now && m->deploy == NULL &&
-	    m->rollback == NULL && m->job == NULL)
+	time_t use = next_use(m, d);
+
+	if (use != 0 && use <= now)
 		managed_start_deploy(m, d->deploy_check);
 	if (managed_alert(m))
 		managed_save(m);
@@ -196,14 +219,16 @@ managed_think(struct managed *m)
 
 	managed_decide(m, &d);
 	think_of_use(m, &d, now);
-	if (m->job != NULL || m->waiting || m->ari != NULL || m->poll_waiting)
+	scheduler_wake_at(m->scheduler, m, next_use(m, &d));
+	if (m->job != NULL || m->waiting || m->ari != NULL || m->poll_waiting ||
+	    m->rollback != NULL)
 		return; /* whatever it is, its end brings us here again */
 	if (wants_poll(m, &d, now)) {
-		managed_start_poll(m);
-		return;
+		d.poll_at = managed_start_poll(m);
+		if (d.poll_at == 0)
+			return;
 	}
 	if (wants_order(m, &d, now)) {
-		scheduler_wake_at(m->scheduler, m, 0);
 		scheduler_enqueue(m->scheduler, m);
 		return;
 	}
@@ -281,6 +306,8 @@ managed_look(const struct managed *m, struct cert_look *ret)
 		.version = m->version,
 		.running = m->job != NULL,
 		.waiting = m->waiting,
+		.busy = m->job != NULL || m->waiting || m->wish != WISH_NONE ||
+			m->rollback != NULL,
 		.step = step_of(m),
 		.started_at = m->job ? job_started_at(m->job) : 0,
 		.condition = condition_of(m, clock_now()) };
@@ -297,40 +324,49 @@ managed_set_live(struct managed *m, struct cert_info *info, unsigned version)
 	cert_info_free(m->info);
 	m->info = info;
 	m->version = version;
+	m->unread = false;
 	state_set(&m->damage, NULL);
 	clock_hint_not_before(info->not_before);
 }
 
-/* The pair in force, as it lies on disk: nothing else says that a certificate is there. */
-static void
-read_live(struct managed *m)
+void
+managed_set_damaged(struct managed *m, char *damage, unsigned version)
 {
-	struct store *store = m->scheduler->deps.job.store;
-	struct err err = { 0 };
-	CLEAN(chain) struct chain *chain = store_live(store, m->config->name, NULL, &err);
-	unsigned version = store_live_version(store, m->config->name);
-
-	m->version = m->first_version = version;
-	if (chain != NULL)
-		managed_set_live(m, chain_info(chain), version);
-	else if (version > 0)
-		m->damage = xstrdup(err.text);
-	if (m->damage != NULL)
-		log_warn("%s: %s", m->config->name, m->damage);
+	cert_info_free(TAKE(m->info));
+	free(m->damage);
+	m->damage = damage;
+	m->version = version;
+	m->unread = false;
 }
 
 struct managed *
 managed_new(struct scheduler *s, const struct cert_config *config)
 {
 	struct managed *m = xcalloc(1, sizeof(*m));
-	CLEAN(json) struct json_object *doc = store_state(s->deps.job.store, config->name);
+	struct found found = { 0 };
 
 	m->scheduler = s;
 	m->config = config;
-	state_read(&m->state, doc);
-	read_live(m);
+	found_read(&found, s->deps.job.store, config->name);
+	m->state = found.state;
+	m->version = m->first_version = found.version;
+	m->damage = found.damage;
+	if (found.info != NULL)
+		managed_set_live(m, found.info, found.version);
+	m->unread = found.unread;
+	if (m->damage != NULL)
+		log_warn("%s: %s", config->name, m->damage);
 	managed_catch_up(m);
+	managed_catch_up_rollback(m);
 	return m;
+}
+
+void
+managed_stop_probing(struct managed *m)
+{
+	if (m->probes != NULL)
+		breaker_gave_up(&m->probes->breaker);
+	m->probes = NULL;
 }
 
 static void
@@ -340,21 +376,8 @@ drop_job(struct managed *m)
 		return;
 	job_free(TAKE(m->job));
 	m->record_waits = false;
+	managed_stop_probing(m);
 	scheduler_job_ended(m->scheduler, m);
-}
-
-/* What was the trial of a CA ended without saying anything of it. */
-static void
-stop_probing(struct managed *m)
-{
-	struct scheduler *s = m->scheduler;
-	struct ca *ca;
-
-	if (!m->probes)
-		return;
-	m->probes = false;
-	TAILQ_FOREACH (ca, &s->cas, entry)
-		breaker_gave_up(&ca->breaker);
 }
 
 void
@@ -362,11 +385,10 @@ managed_cancel(struct managed *m, const char *why)
 {
 	struct err err = { 0 };
 
+	scheduler_leave(m->scheduler, m);
 	if (m->job == NULL && m->wish == WISH_NONE)
 		return;
-	stop_probing(m);
 	drop_job(m);
-	scheduler_leave(m->scheduler, m);
 	m->wish = WISH_NONE;
 	err_set(&err, ERR_CANCELLED, "%s", why);
 	managed_tell(m, EVENT_FAILED, NULL, err.text, &err);
@@ -380,16 +402,18 @@ managed_set_config(struct managed *m, const struct cert_config *config)
 	m->config = config;
 	if (!changed)
 		return;
-	/* What failed, failed under other settings: a mended one is tried at once. */
-	m->state.failures = 0;
+	/* What failed, failed under other settings: a mended one is tried at once, and is
+	 * well when it has succeeded. */
+	m->state.failures = m->state.failures > 0;
 	m->state.retry_at = 0;
 	m->state.rapid = 0;
-	m->state.deploy.failures = 0;
+	m->state.deploy.failures =
+	    m->state.deploy.failures > 0 && decide_is_deployable(config->options);
 	m->state.deploy.retry_at = 0;
-	m->state.told &= ~(1U << ALERT_FAILED | 1U << ALERT_DEPLOY_FAILED);
 	deploy_free(TAKE(m->deploy));
 	if (m->job != NULL)
 		managed_cancel(m, "the configuration has changed");
+	scheduler_leave(m->scheduler, m); /* it may be another account's turn */
 }
 
 void
@@ -399,7 +423,6 @@ managed_free(struct managed *m)
 
 	heap_set(&s->heap, &m->wake, 0);
 	scheduler_leave(s, m);
-	stop_probing(m);
 	drop_job(m);
 	managed_stop_poll(m);
 	deploy_free(m->deploy);

@@ -33,6 +33,10 @@ troubles(const struct managed *m, time_t now)
 		bits |= 1U << ALERT_EXPIRING;
 	if (m->state.deploy.version == m->version && m->state.deploy.failures > 0)
 		bits |= 1U << ALERT_DEPLOY_FAILED;
+	/* A new version mends nothing before it is in use. */
+	if (m->state.deploy.stage == DEPLOY_STAGE_NONE &&
+	    decide_is_deployable(m->config->options))
+		bits |= m->state.told & 1U << ALERT_DEPLOY_FAILED;
 	if (m->state.ari.moved_at != 0)
 		bits |= 1U << ALERT_INCIDENT;
 	return bits;
@@ -95,6 +99,8 @@ run_hooks(struct managed *m, const char *event, const char *text)
 {
 	const struct cert_options *options = m->config->options;
 	CLEAN(strv) char **list = environment(m, event, text);
+	CLEAN(string)
+	char *home = xasprintf("%s/hooks", store_path(m->scheduler->deps.job.store));
 
 	for (size_t i = 0; i < options->n_notify; i++) {
 		CLEAN(string)
@@ -103,7 +109,7 @@ run_hooks(struct managed *m, const char *event, const char *text)
 		const struct hook_request request = { .label = label,
 			.command = (const char *const *)options->notify[i].run,
 			.environment = (const char *const *)list,
-			.home = store_path(m->scheduler->deps.job.store),
+			.home = home,
 			.timeout = NOTIFY_TIMEOUT };
 
 		hook_start(m->scheduler->deps.deploy.hooks, &request, on_hook, NULL);

@@ -33,6 +33,8 @@ managed_hold(struct managed *m, time_t until, const char *why)
 	m->state.hold.on = true;
 	m->state.hold.until = until;
 	state_set(&m->state.hold.why, why);
+	if (m->job == NULL)
+		managed_cancel(m, "it was put on hold");
 	log_info("%s: on hold until %s", m->config->name,
 	    until ? timefmt_rfc3339(until, at) : "somebody says so");
 	managed_tell(m, EVENT_HELD, NULL, why ? why : "on hold", NULL);

@@ -35,7 +35,15 @@ pause_after(unsigned failures)
 static void
 on_step(const char *step, const char *detail, void *arg)
 {
-	managed_tell(arg, EVENT_STEP, step, detail, NULL);
+	struct managed *m = arg;
+
+	/* From here on the outputs fit, and a check would find nothing to do: but the
+	 * servers do not know of them until the whole of it was done. */
+	if (str_eq(step, "outputs") && m->state.deploy.stage != DEPLOY_STAGE_NONE) {
+		m->state.deploy.stage = DEPLOY_STAGE_NONE;
+		managed_save(m);
+	}
+	managed_tell(m, EVENT_STEP, step, detail, NULL);
 }
 
 static void
@@ -57,13 +65,16 @@ deploy_succeeded(struct managed *m, const struct deploy_outcome *outcome)
 	    NULL);
 }
 
-/* What was put back itself is not put back. */
+/* Not what was in use, under other settings. What was put back itself is not put back, and
+ * what has expired serves nobody. */
 static bool
 wants_rollback(const struct managed *m)
 {
-	return m->config->options->rollback_on_failure &&
-	       m->state.deploy.stage == DEPLOY_STAGE_NONE && m->version > 1 &&
-	       str_eq(m->state.deploy.event, "renewed");
+	const struct state_deploy *s = &m->state.deploy;
+
+	return m->config->options->rollback_on_failure && s->stage == DEPLOY_STAGE_NONE &&
+	       s->done_at == 0 && m->version > 1 && str_eq(s->event, "renewed") &&
+	       (s->old_ends == 0 || s->old_ends > clock_now());
 }
 
 static void
@@ -82,13 +93,14 @@ deploy_failed(struct managed *m, const struct err *err)
 	state_set(&s->error, err->text);
 	log_write(LOG_LEVEL_ERROR, &fields, "%s: not in use, tried again in %s: %s",
 	    m->config->name, timefmt_duration(s->retry_at - now, when), err->text);
-	if (wants_rollback(m)) {
-		why = xasprintf("put back, because the new version %u failed: %s",
-		    m->version, err->text);
-		if (managed_rollback(m, 0, why, &failed) == -1)
-			log_error("%s: %s", m->config->name, failed.text);
-	}
+	/* Whoever waits for the new version has his answer, whatever becomes of the old. */
 	managed_tell(m, EVENT_DEPLOY_FAILED, NULL, err->text, err);
+	if (!wants_rollback(m))
+		return;
+	why = xasprintf("put back, because the new version %u failed: %s", m->version,
+	    err->text);
+	if (managed_rollback(m, 0, why, &failed) == -1)
+		log_error("%s: %s", m->config->name, failed.text);
 }
 
 static void
@@ -111,10 +123,9 @@ void
 managed_start_deploy(struct managed *m, bool check)
 {
 	struct scheduler *s = m->scheduler;
-	const struct deploy_request request = { .config = s->config,
+	struct deploy_request request = { .config = s->config,
 		.cert = m->config,
 		.version = m->version,
-		.event = m->state.deploy.event ? m->state.deploy.event : "issued",
 		.check = check };
 	const struct deploy_watcher watcher = { .step = on_step,
 		.done = on_deployed,
@@ -122,5 +133,6 @@ managed_start_deploy(struct managed *m, bool check)
 
 	if (m->state.deploy.version != m->version)
 		managed_new_deploy(m, "issued", 0, true);
+	request.event = m->state.deploy.event ? m->state.deploy.event : "issued";
 	m->deploy = deploy_start(&s->deps.deploy, &request, &watcher);
 }

@@ -14,19 +14,30 @@
 /* So often in a row it fails before another account of the list has its turn. */
 #define TRIES_EACH 3
 
+/* A CA that is given up in favour of another is tried again after so long. */
+#define UNTRIED_SECONDS 3600
+
+/* While the one that tries a CA is under way, the others look so often what came of it. */
+#define PROBE_SECONDS 15
+
 /* A clock in doubt is looked at again after this long. */
 #define DOUBT_SECONDS 300
 
 /* ---- which account ---- */
 
+/* What nobody else has tried for an hour is tried by the next one who would like to have
+ * it, or it would never be well again. */
 static bool
 is_failing(const struct managed *m, const char *name)
 {
 	struct account *a = accounts_find(m->scheduler->deps.accounts, name);
 	const struct ca *ca =
 	    a ? scheduler_find_ca(m->scheduler, account_directory_url(a)) : NULL;
+	time_t now = clock_now();
 
-	return ca != NULL && breaker_is_failing(&ca->breaker);
+	if (ca == NULL || !breaker_is_failing(&ca->breaker))
+		return false;
+	return breaker_ask(&ca->breaker, now - UNTRIED_SECONDS) != BREAKER_PROBE;
 }
 
 const char *
@@ -104,9 +115,10 @@ by_breaker(const struct managed *m, const char *account, struct managed_holds *h
 	struct decide_hold hold = { .code = "breaker" };
 	char at[TIMEFMT_SIZE];
 
-	if (ca == NULL || m->probes || breaker_ask(&ca->breaker, now) != BREAKER_HOLD)
+	if (ca == NULL || m->probes == ca || breaker_ask(&ca->breaker, now) != BREAKER_HOLD)
 		return;
-	hold.until = ca->breaker.probe_at > now ? ca->breaker.probe_at : now + 1;
+	hold.until =
+	    ca->breaker.probe_at > now ? ca->breaker.probe_at : now + PROBE_SECONDS;
 	add(h, &hold, "%s failed %u time%s in a row: one order tries it %s", ca->directory,
 	    ca->breaker.failures, ca->breaker.failures == 1 ? "" : "s",
 	    timefmt_rfc3339(hold.until, at));
@@ -141,7 +153,9 @@ by_ledger(const struct managed *m, const char *account, struct managed_holds *h)
 {
 	CLEAN(string) char *set = NULL;
 
-	if (ledger_count(m->scheduler->ledger) == 0)
+	/* An order that was placed is no further one. */
+	if (ledger_count(m->scheduler->ledger) == 0 ||
+	    (managed_order(m) != NULL && str_eq(m->state.order_account, account)))
 		return;
 	set = ledger_set_key((const char *const *)m->config->names);
 	by_budget(m, LEDGER_ORDERS, account, "", h);

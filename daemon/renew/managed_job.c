@@ -11,6 +11,7 @@
 #include "daemon/io/random.h"
 #include "daemon/renew/deploy.h"
 #include "daemon/renew/scheduler_internal.h"
+#include "daemon/store/store.h"
 
 /* With less than a tenth of its life left, a failure pauses for this long at most. */
 #define LATE_PAUSE_MAX ((time_t)6 * 3600)
@@ -21,7 +22,11 @@
 static void
 on_step(const char *step, const char *detail, void *arg)
 {
-	managed_tell(arg, EVENT_STEP, step, detail, NULL);
+	struct managed *m = arg;
+
+	managed_tell(m, EVENT_STEP, step, detail, NULL);
+	if (m->slow_key)
+		scheduler_drain(m->scheduler); /* its key may be what others waited for */
 }
 
 static void
@@ -73,10 +78,26 @@ note_issued(struct managed *m, const char *directory, time_t at)
 	state_set(&m->state.serial, m->info->serial);
 }
 
+/* When the one that is still in use expires; 0: it is not there any more. */
+static time_t
+end_of(const struct managed *m, unsigned version)
+{
+	struct err ignored = { 0 };
+	CLEAN(chain)
+	struct chain *chain = store_version(m->scheduler->deps.job.store, m->config->name,
+	    version, NULL, &ignored);
+	struct cert_info *info = chain != NULL ? chain_info(chain) : NULL;
+	time_t end = info != NULL ? info->not_after : 0;
+
+	cert_info_free(info);
+	return end;
+}
+
 void
 managed_catch_up(struct managed *m)
 {
 	struct cert_state *s = &m->state;
+	bool renewed = s->deploy.version > 0, urgent = s->ari.moved_at != 0;
 	struct account *account;
 
 	if (m->info == NULL || s->order_url == NULL || str_eq(s->serial, m->info->serial))
@@ -84,7 +105,8 @@ managed_catch_up(struct managed *m)
 	account = accounts_find(m->scheduler->deps.accounts, s->order_account);
 	note_issued(m, account != NULL ? account_directory_url(account) : s->issued_by,
 	    m->info->not_before);
-	managed_new_deploy(m, s->deploy.version > 0 ? "renewed" : "issued", 0, false);
+	managed_new_deploy(m, renewed ? "renewed" : "issued",
+	    renewed ? end_of(m, s->deploy.version) : 0, urgent);
 }
 
 /* What the CA counts of it. */
@@ -127,7 +149,7 @@ pause_after(const struct managed *m, const struct err *err, time_t now)
 
 	if (err->retry_after > 0 && pause < wanted)
 		pause = wanted; /* the CA said when: never earlier */
-	if (m->info != NULL && pause > most &&
+	if (m->info != NULL && pause > most && now < m->info->not_after &&
 	    now >= decide_floor(m->info->not_before, m->info->not_after))
 		pause = most;
 	return pause;
@@ -191,26 +213,48 @@ job_failed(struct managed *m, const struct job_outcome *outcome, const char *acc
 	managed_tell(m, EVENT_FAILED, NULL, err->text, err);
 }
 
+/* What goes wrong by a wrong clock is no failure of the certificate: it is held until the
+ * clock is right, which `why` tells. */
+static void
+failed_by_clock(struct managed *m, const struct job_outcome *outcome)
+{
+	if (outcome->order_lost)
+		forget_order(m);
+	m->rehearsing = false;
+	log_warn("%s: %s", m->config->name, outcome->err->text);
+	managed_tell(m, EVENT_FAILED, NULL, outcome->err->text, outcome->err);
+}
+
+/* A test directory that is down, or wants another kind of account, keeps nobody from a
+ * certificate. */
+static bool
+speaks_of_the_names(const struct err *err)
+{
+	return err != NULL && *err->about != '\0';
+}
+
 /* The CA's test directory takes what failed at the real one: now that one is tried. */
 static void
-rehearsed(struct managed *m)
+rehearsed(struct managed *m, const struct err *err)
 {
 	m->rehearsing = false;
 	m->state.rehearse = false;
-	log_info("%s: the rehearsal at the CA's test directory went well", m->config->name);
+	managed_stop_probing(m);
+	log_info("%s: the rehearsal at the CA's test directory %s%s", m->config->name,
+	    err ? "proved nothing: " : "went well", err ? err->text : "");
 	managed_save(m);
 	scheduler_drain(m->scheduler);
 	managed_think(m);
 }
 
 static void
-rehearsal_failed(struct managed *m, const struct job_outcome *outcome)
+rehearsal_failed(struct managed *m, const struct job_outcome *outcome, const char *account)
 {
 	struct err err = *outcome->err;
 	const struct job_outcome failed = { .err = &err };
 
 	err_prefix(&err, "rehearsal at the CA's test directory");
-	job_failed(m, &failed, m->state.failed_with ? m->state.failed_with : "");
+	job_failed(m, &failed, account);
 	m->rehearsing = false;
 }
 
@@ -220,20 +264,23 @@ on_job(const struct job_outcome *outcome, void *arg)
 	struct managed *m = arg;
 	CLEAN(job) struct job *job = TAKE(m->job); /* who is told sees it ended */
 	const struct account *account = job_account(job);
+	CLEAN(string) char *lane = xstrdup(m->lane->account);
 	bool urgent = m->state.ari.moved_at != 0 || m->wish == WISH_NOW;
 
-	m->wish = WISH_NONE;
 	scheduler_job_ended(m->scheduler, m);
-	m->probes = false;
-	if (m->rehearsing && outcome->err == NULL) {
-		rehearsed(m);
+	if (m->rehearsing && !speaks_of_the_names(outcome->err)) {
+		rehearsed(m, outcome->err);
 		return;
 	}
+	m->wish = WISH_NONE;
 	scheduler_ca_said(m->scheduler, account_directory_url(account), outcome->err);
+	managed_stop_probing(m);
 	if (outcome->err == NULL)
 		job_succeeded(m, outcome, account, urgent);
+	else if (clock_doubt() != NULL)
+		failed_by_clock(m, outcome);
 	else if (m->rehearsing)
-		rehearsal_failed(m, outcome);
+		rehearsal_failed(m, outcome, lane);
 	else
 		job_failed(m, outcome, account_name(account));
 	managed_alert(m);

@@ -4,10 +4,15 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "daemon/crypto/cert.h"
+#include "daemon/io/clock.h"
 #include "daemon/io/worker.h"
 #include "daemon/renew/deploy.h"
 #include "daemon/renew/scheduler_internal.h"
 #include "daemon/store/store.h"
+
+/* What is put back with little of its life left is not replaced sooner either: where a
+ * new one could not be put into use, the next one cannot. */
+#define HOLD_MIN ((time_t)86400)
 
 struct rollback {
 	struct managed *managed; /* for done() only */
@@ -67,8 +72,37 @@ work(void *arg)
 		return;
 	}
 	chain = store_version(r->store, r->name, r->version, NULL, &r->err);
-	if (chain != NULL && store_switch(r->store, r->name, r->version, &r->err) == 0)
-		r->info = chain_info(chain);
+	if (chain == NULL || store_switch(r->store, r->name, r->version, &r->err) == -1)
+		return;
+	r->info = chain_info(chain);
+	r->info->stamp = store_stamp(r->store, r->name, r->version);
+}
+
+/* Or the schedule would replace it at once by what was taken away. What somebody holds for
+ * longer is held for longer. */
+static void
+hold_back(struct managed *m, const char *why)
+{
+	const struct state_hold *hold = &m->state.hold;
+	time_t until = decide_floor(m->info->not_before, m->info->not_after);
+	time_t now = clock_now();
+
+	if (until < now + HOLD_MIN)
+		until = now + HOLD_MIN;
+	if (!hold->on || (hold->until != 0 && hold->until < until))
+		managed_hold(m, until, why);
+}
+
+void
+managed_catch_up_rollback(struct managed *m)
+{
+	if (m->info == NULL || m->state.deploy.version <= m->version)
+		return;
+	log_warn("%s: version %u is in force again instead of %u", m->config->name,
+	    m->version, m->state.deploy.version);
+	state_set(&m->state.serial, m->info->serial);
+	managed_new_deploy(m, "rolled-back", 0, true);
+	hold_back(m, "an earlier version was put back");
 }
 
 static void
@@ -80,14 +114,13 @@ rolled_back(struct managed *m, struct rollback *r)
 	text = xasprintf("version %u is in force again instead of %u%s%s", r->version,
 	    before, r->why ? ": " : "", r->why ? r->why : "");
 	deploy_free(TAKE(m->deploy));
+	managed_stop_poll(m); /* about another one */
 	managed_set_live(m, TAKE(r->info), r->version);
 	state_ari_clear(&m->state.ari);
 	state_set(&m->state.serial, m->info->serial);
 	managed_new_deploy(m, "rolled-back", 0, true);
 	log_warn("%s: %s", m->config->name, text);
-	/* Or the schedule would replace it at once by what was taken away. */
-	managed_hold(m, decide_floor(m->info->not_before, m->info->not_after),
-	    r->why ? r->why : "an earlier version was put back");
+	hold_back(m, r->why ? r->why : "an earlier version was put back");
 	managed_tell(m, EVENT_ROLLED_BACK, NULL, text, NULL);
 }
 
@@ -114,11 +147,12 @@ managed_rollback(struct managed *m, unsigned version, const char *why, struct er
 {
 	struct rollback *r;
 
-	if (m->job != NULL || m->rollback != NULL)
+	if (m->job != NULL || m->rollback != NULL || m->wish != WISH_NONE)
 		return err_set(err, ERR_BUSY, "%s: an order is under way", m->config->name);
 	if (version != 0 && version == m->version)
 		return err_set(err, ERR_CONFIG, "%s: version %u is in force already",
 		    m->config->name, version);
+	scheduler_leave(m->scheduler, m);
 	r = xcalloc(1, sizeof(*r));
 	r->managed = m;
 	r->store = m->scheduler->deps.job.store;

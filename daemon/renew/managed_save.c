@@ -5,6 +5,7 @@
 #include "common/mem.h"
 #include "daemon/io/clock.h"
 #include "daemon/io/worker.h"
+#include "daemon/renew/facts.h"
 #include "daemon/renew/scheduler_internal.h"
 #include "daemon/store/store.h"
 
@@ -82,6 +83,7 @@ managed_save(struct managed *m)
 	}
 	m->unsaved = false;
 	doc = state_to_json(&m->state);
+	facts_to_json(doc, m->info, m->version);
 	s = xcalloc(1, sizeof(*s));
 	s->managed = m;
 	s->store = m->scheduler->deps.job.store;

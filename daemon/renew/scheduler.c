@@ -54,7 +54,6 @@ on_time(bool stepped, void *arg)
 	s->armed_at = 0;
 	if (stepped) {
 		log_info("the clock was set, looking at the schedule again");
-		clock_forget_hints();
 		scheduler_wake_all(s);
 	}
 	for (int n = 0; n < AT_ONCE; n++) {
@@ -116,6 +115,8 @@ scheduler_set_config(struct scheduler *s, struct config *config)
 			managed_free(old[i]);
 	free(old);
 	config_free(before);
+	scheduler_recall_incidents(s);
+	scheduler_check_pairs(s);
 	/* From the loop, not from here: the caller is not done yet. */
 	scheduler_wake_all(s);
 	scheduler_drain(s);
@@ -184,6 +185,7 @@ scheduler_new(const struct scheduler_deps *deps)
 	s->timer = clock_timer_new(deps->job.loop, on_time, s);
 	scheduler_load_ledger(s);
 	scheduler_load_doubt(s);
+	scheduler_load_check(s);
 	return s;
 }
 
@@ -200,6 +202,7 @@ scheduler_free(struct scheduler *s)
 	scheduler_free_cas(s);
 	scheduler_free_ledger(s);
 	scheduler_free_doubt(s);
+	scheduler_free_check(s);
 	free(s->list);
 	heap_clear(&s->heap);
 	clock_timer_free(s->timer);

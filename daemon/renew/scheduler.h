@@ -123,6 +123,7 @@ struct cert_look {
 	unsigned version;             /* the generation in force, 0: none */
 	bool running;
 	bool waiting; /* due, and held by the limits */
+	bool busy;    /* running, waiting, or about to: another version may come */
 	const char *step;
 	time_t started_at;     /* of the job that runs */
 	const char *condition; /* "valid", "failed", "expired", "issuing", ... */

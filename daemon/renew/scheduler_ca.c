@@ -104,15 +104,52 @@ scheduler_ca_said(struct scheduler *s, const char *directory, const struct err *
 
 /* ---- an incident ---- */
 
+static bool
+has_incident(const struct ca *ca, time_t now)
+{
+	return ca != NULL && ca->incident_at != 0 && ca->incident_at <= now &&
+	       now < ca->incident_at + INCIDENT_LASTS;
+}
+
+/* All in the same minute. */
+static void
+ask_soon(struct managed *m, time_t now)
+{
+	m->state.ari.next_poll = now + random_u32() % INCIDENT_ASK;
+}
+
+void
+scheduler_recall_incidents(struct scheduler *s)
+{
+	time_t now = clock_now();
+
+	for (size_t i = 0; i < s->count; i++) {
+		const struct cert_state *state = &s->list[i]->state;
+		struct ca *ca = state->ari.moved_at != 0 && state->issued_by != NULL
+				    ? scheduler_ca(s, state->issued_by)
+				    : NULL;
+
+		if (ca != NULL && ca->incident_at < state->ari.moved_at)
+			ca->incident_at = state->ari.moved_at;
+	}
+	for (size_t i = 0; i < s->count; i++) {
+		struct managed *m = s->list[i];
+		const struct ca *ca = scheduler_find_ca(s, m->state.issued_by);
+
+		if (has_incident(ca, now) && m->state.ari.polled_at < ca->incident_at)
+			ask_soon(m, now);
+	}
+}
+
 void
 scheduler_incident(struct scheduler *s, struct managed *first)
 {
 	struct ca *ca = scheduler_ca(s, first->state.issued_by);
 	time_t now = clock_now();
 	size_t n = 0;
-	CLEAN(string) char *text = NULL;
+	CLEAN(string) char *text = NULL, *others = NULL;
 
-	if (ca->incident_at != 0 && now < ca->incident_at + INCIDENT_LASTS)
+	if (has_incident(ca, now))
 		return;
 	ca->incident_at = now;
 	for (size_t i = 0; i < s->count; i++) {
@@ -120,15 +157,16 @@ scheduler_incident(struct scheduler *s, struct managed *first)
 
 		if (m == first || !str_eq(m->state.issued_by, ca->directory))
 			continue;
-		m->state.ari.next_poll = now + random_u32() % INCIDENT_ASK;
+		ask_soon(m, now);
 		if (m->job == NULL && !m->waiting && m->ari == NULL && !m->poll_waiting)
 			scheduler_wake_at(s, m, 1);
 		n++;
 	}
-	text = xasprintf("%s moved a renewal window forward%s%s: it is asked about all %zu "
-			 "others that it issued",
-	    ca->directory, first->state.ari.explanation ? ", see " : "",
-	    first->state.ari.explanation ? first->state.ari.explanation : "", n);
+	others = n > 0 ? xasprintf(": it is asked about all %zu others that it issued", n)
+		       : xstrdup("");
+	text = xasprintf("%s moved a renewal window forward%s%s%s", ca->directory,
+	    first->state.ari.explanation ? ", see " : "",
+	    first->state.ari.explanation ? first->state.ari.explanation : "", others);
 	log_warn("%s: incident: %s", first->config->name, text);
 	managed_tell(first, EVENT_INCIDENT, NULL, text, NULL);
 }

@@ -39,8 +39,8 @@ struct lane {
 	char *account;
 	struct managed_queue active;
 	size_t running;
-	struct managed_queue urgent;
-	struct managed_queue usual;
+	struct managed_queue urgent[2]; /* [1]: those whose key takes seconds to make */
+	struct managed_queue usual[2];
 };
 
 /* One certificate. */
@@ -55,11 +55,13 @@ struct managed {
 	unsigned first_version; /* in force when acmed started */
 	enum managed_wish wish;
 	bool asked;        /* the CA, since the wish */
-	bool probes;       /* its order or poll is the one by which a CA is tried */
+	struct ca *probes; /* the CA that its order or poll tries, or NULL */
 	bool rehearsing;   /* its job is at the CA's test directory */
 	bool waiting;      /* for its turn to order */
 	bool urgent;       /* before others, while it waits */
+	bool slow_key;     /* its job began, or waits, with one that takes seconds */
 	bool poll_waiting; /* for its turn to ask */
+	bool unread;       /* its pair: the state says what it is */
 	bool save_again;
 	bool unsaved;               /* will be, with the renewal information under way */
 	bool record_waits;          /* the job waits for the save under way */
@@ -90,6 +92,7 @@ struct scheduler {
 	struct ledger *ledger;
 	struct ledger_save *ledger_save;
 	struct doubt *doubt; /* about the clock */
+	struct check *check; /* of the pairs */
 	TAILQ_HEAD(, subscription) subscriptions;
 };
 
@@ -101,16 +104,25 @@ void managed_free(struct managed *m);
 /* Whoever waits for it is told that nothing comes of it. */
 void managed_cancel(struct managed *m, const char *why);
 
+/* Its order or poll ended. Where that tried a CA and said nothing of it, another may. */
+void managed_stop_probing(struct managed *m);
+
 /* The same certificate under a new configuration. */
 void managed_set_config(struct managed *m, const struct cert_config *config);
 
 /* Decides anew, begins what is due, and sets the next wake-up. */
 void managed_think(struct managed *m);
 void managed_decide(const struct managed *m, struct decision *ret);
+
+/* Whether it is to be ordered now, as things stand. */
+bool managed_wants_order(const struct managed *m);
 void managed_look(const struct managed *m, struct cert_look *ret);
 
 /* Another generation is in force; takes the info over. */
 void managed_set_live(struct managed *m, struct cert_info *info, unsigned version);
+
+/* What was in force cannot be used; takes the reason over, which may be NULL. */
+void managed_set_damaged(struct managed *m, char *damage, unsigned version);
 
 /* The account whose CA issued the certificate in force, or NULL. */
 struct account *managed_issuer(const struct managed *m);
@@ -155,9 +167,12 @@ void managed_start_job(struct managed *m);
  * any more, it says so now. */
 void managed_catch_up(struct managed *m);
 
-/* When its turn comes. */
-void managed_start_poll(struct managed *m);
-void managed_poll_now(struct managed *m);
+/* Waits for its turn to ask. While its CA fails it does not, and this is the instant at
+ * which it may; 0: it waits. */
+time_t managed_start_poll(struct managed *m);
+
+/* Its turn has come. False: there is nobody to ask any more, or its CA has failed since. */
+bool managed_poll_now(struct managed *m);
 void managed_stop_poll(struct managed *m);
 
 void managed_start_deploy(struct managed *m, bool check);
@@ -167,6 +182,10 @@ void managed_new_deploy(struct managed *m, const char *event, time_t old_ends, b
 
 /* Puts a generation back; 0: the one before the one in force. */
 int managed_rollback(struct managed *m, unsigned version, const char *why, struct err *err);
+
+/* At the start: where an earlier one was put back, and the state was not saved any more,
+ * or somebody did it by hand. */
+void managed_catch_up_rollback(struct managed *m);
 void rollback_free(struct rollback *r);
 
 /* ---- managed_alert.c ---- */
@@ -216,6 +235,9 @@ void scheduler_ca_said(struct scheduler *s, const char *directory, const struct 
 /* It moved the window of a certificate forward: all it issued are asked about. */
 void scheduler_incident(struct scheduler *s, struct managed *first);
 
+/* Who was not asked about before a restart, or is new, is asked about now. */
+void scheduler_recall_incidents(struct scheduler *s);
+
 /* ---- scheduler_clock.c ---- */
 
 void scheduler_load_doubt(struct scheduler *s);
@@ -223,6 +245,14 @@ void scheduler_free_doubt(struct scheduler *s);
 
 /* Where the clock is in doubt, CAs are asked for the time until it is not. */
 void scheduler_look_at_clock(struct scheduler *s);
+
+/* ---- scheduler_check.c: pairs that were not read at the start ---- */
+
+void scheduler_load_check(struct scheduler *s);
+void scheduler_free_check(struct scheduler *s);
+
+/* They are, soon. */
+void scheduler_check_pairs(struct scheduler *s);
 
 /* ---- scheduler_ledger.c: what the CAs allow ---- */
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Whose turn it is: orders, account by account, and questions about renewal. */
+#include "common/crypto/key.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "daemon/acme/account.h"
+#include "daemon/config/config.h"
 #include "daemon/io/clock.h"
 #include "daemon/renew/scheduler_internal.h"
 
@@ -11,6 +13,9 @@
 
 /* So far down its queue a lane looks for one that may start. */
 #define LOOK_AT 16
+
+/* Orders of an account that wait for a key that takes seconds. */
+#define KEYS_AT_ONCE 2
 
 /* ---- lanes ---- */
 
@@ -26,8 +31,10 @@ lane_of(struct scheduler *s, const char *account)
 	lane = xcalloc(1, sizeof(*lane));
 	lane->account = xstrdup(account);
 	TAILQ_INIT(&lane->active);
-	TAILQ_INIT(&lane->urgent);
-	TAILQ_INIT(&lane->usual);
+	for (size_t i = 0; i < 2; i++) {
+		TAILQ_INIT(&lane->urgent[i]);
+		TAILQ_INIT(&lane->usual[i]);
+	}
 	TAILQ_INSERT_TAIL(&s->lanes, lane, entry);
 	return lane;
 }
@@ -73,12 +80,31 @@ first_of(const struct lane *lane, const struct managed_queue *queue)
 	return NULL;
 }
 
+/* Does one more order that waits for its key leave enough room to those that do not? */
+static bool
+may_make_key(const struct lane *lane)
+{
+	const struct managed *m;
+	int n = 0;
+
+	TAILQ_FOREACH (m, &lane->active, entry) {
+		if (m->slow_key && m->job != NULL && str_eq(job_step(m->job), "key"))
+			n++;
+	}
+	return n < KEYS_AT_ONCE;
+}
+
 static struct managed *
 next_of(const struct lane *lane)
 {
-	struct managed *m = first_of(lane, &lane->urgent);
+	bool key = may_make_key(lane);
+	struct managed *m = key ? first_of(lane, &lane->urgent[1]) : NULL;
 
-	return m != NULL ? m : first_of(lane, &lane->usual);
+	if (m == NULL)
+		m = first_of(lane, &lane->urgent[0]);
+	if (m == NULL && key)
+		m = first_of(lane, &lane->usual[1]);
+	return m != NULL ? m : first_of(lane, &lane->usual[0]);
 }
 
 /* ---- orders ---- */
@@ -86,7 +112,7 @@ next_of(const struct lane *lane)
 static struct managed_queue *
 queue_of(struct managed *m)
 {
-	return m->urgent ? &m->lane->urgent : &m->lane->usual;
+	return &(m->urgent ? m->lane->urgent : m->lane->usual)[m->slow_key ? 1 : 0];
 }
 
 void
@@ -117,7 +143,8 @@ has_room(const struct scheduler *s, const struct lane *lane)
 	       lane->running < s->config->concurrent_orders_per_account;
 }
 
-/* The CA may have failed since it came to wait; then it has to be decided about anew. */
+/* Since it came to wait the CA may have failed, a budget may have been used up, another
+ * account may have got its turn: then it has to be decided about anew. */
 static bool
 may_start(struct scheduler *s, struct managed *m)
 {
@@ -126,11 +153,14 @@ may_start(struct scheduler *s, struct managed *m)
 	enum breaker_answer answer =
 	    ca != NULL ? breaker_ask(&ca->breaker, clock_now()) : BREAKER_GO;
 
+	if (!str_eq(managed_account(m), m->lane->account) || !managed_wants_order(m) ||
+	    (answer == BREAKER_HOLD && m->wish == WISH_NONE))
+		return false;
 	if (answer == BREAKER_PROBE) {
 		breaker_begin_probe(&ca->breaker);
-		m->probes = true;
+		m->probes = ca;
 	}
-	return answer != BREAKER_HOLD || m->wish == WISH_NOW;
+	return true;
 }
 
 /* Begins one of the lane; false where there is none to begin. */
@@ -147,7 +177,7 @@ serve(struct scheduler *s, struct lane *lane)
 	if (may)
 		start(s, lane, m);
 	else
-		managed_think(m);
+		scheduler_wake_at(s, m, 1); /* from the loop, or many would go deep */
 	return true;
 }
 
@@ -176,6 +206,7 @@ scheduler_enqueue(struct scheduler *s, struct managed *m)
 	m->lane = lane_of(s, managed_account(m));
 	m->waiting = true;
 	m->urgent = m->state.ari.moved_at != 0 || m->wish != WISH_NONE;
+	m->slow_key = key_type_is_slow(m->config->options->key_type);
 	TAILQ_INSERT_TAIL(queue_of(m), m, entry);
 	scheduler_drain(s);
 }
@@ -198,8 +229,10 @@ serve_polls(struct scheduler *s)
 
 	while (s->polling < POLLS_AT_ONCE && (m = TAILQ_FIRST(&s->polls)) != NULL) {
 		scheduler_leave_polls(s, m);
-		s->polling++;
-		managed_poll_now(m);
+		if (managed_poll_now(m))
+			s->polling++;
+		else
+			scheduler_wake_at(s, m, 1);
 	}
 }
 

@@ -14,15 +14,19 @@
 /* Failed validations are counted by the hour. */
 #define FAILED_PER ((time_t)3600)
 
-/* Everything is written each time: with many entries less often. */
+/* Everything is written each time: with many entries less often. What a crash loses is
+ * counted by the CA. */
 #define SAVE_SECONDS     2
-#define ENTRIES_A_SECOND 1000
+#define ENTRIES_A_SECOND 10
+#define SAVE_SECONDS_MAX 600
 
 struct ledger_save {
 	struct scheduler *scheduler;
 	struct clock_timer *timer;
 	struct worker_task *task;
+	struct ledger_writer writer;
 	bool dirty;
+	bool writing; /* a piece a second, where there are many */
 };
 
 struct written {
@@ -71,10 +75,12 @@ save_soon(struct ledger_save *save)
 {
 	time_t pause = SAVE_SECONDS +
 		       (time_t)(ledger_count(save->scheduler->ledger) / ENTRIES_A_SECOND);
+	bool planned = save->dirty;
 
 	save->dirty = true;
-	if (save->task == NULL)
-		clock_timer_set(save->timer, clock_now() + pause);
+	if (!planned && !save->writing && save->task == NULL)
+		clock_timer_set(save->timer,
+		    clock_now() + (pause < SAVE_SECONDS_MAX ? pause : SAVE_SECONDS_MAX));
 }
 
 static void
@@ -87,36 +93,53 @@ on_written(void *arg)
 	if (w->err.kind != ERR_NONE)
 		log_error("%s: %s", FILE_NAME, w->err.text);
 	written_free(w);
-	if (save->dirty)
+	if (save->dirty) {
+		save->dirty = false;
 		save_soon(save);
+	}
+}
+
+/* Some of it; true: all has been handed to the worker. */
+static bool
+write_some(struct ledger_save *save)
+{
+	struct scheduler *s = save->scheduler;
+	struct written *w;
+
+	save->writing = !ledger_write(s->ledger, clock_now(), &save->writer);
+	if (save->writing)
+		return false;
+	w = xcalloc(1, sizeof(*w));
+	w->save = save;
+	w->store = s->deps.job.store;
+	w->text = text_take(&save->writer.text);
+	save->writer = (struct ledger_writer){ 0 };
+	save->task =
+	    worker_start(s->deps.job.worker, write_it, on_written, written_free, w);
+	return true;
 }
 
 static void
 save_now(bool stepped, void *arg)
 {
 	struct ledger_save *save = arg;
-	struct scheduler *s = save->scheduler;
-	CLEAN(json) struct json_object *doc = NULL;
-	struct written *w;
 
-	if (stepped || !save->dirty || save->task != NULL)
+	(void)stepped; /* the instant may be a year off: it is written at once */
+	if (save->task != NULL || (!save->dirty && !save->writing))
 		return;
-	save->dirty = false;
-	doc = ledger_to_json(s->ledger, clock_now());
-	w = xcalloc(1, sizeof(*w));
-	w->save = save;
-	w->store = s->deps.job.store;
-	w->text = json_print(doc);
-	save->task =
-	    worker_start(s->deps.job.worker, write_it, on_written, written_free, w);
+	save->dirty = save->dirty && save->writing;
+	if (!write_some(save))
+		clock_timer_set(save->timer, clock_now() + 1);
 }
 
 bool
 scheduler_is_saving_ledger(const struct scheduler *s)
 {
-	if (s->ledger_save->task == NULL && s->ledger_save->dirty)
-		save_now(false, s->ledger_save);
-	return s->ledger_save->task != NULL;
+	struct ledger_save *save = s->ledger_save;
+
+	while (save->task == NULL && (save->dirty || save->writing))
+		save_now(false, save);
+	return save->task != NULL;
 }
 
 /* ---- counting ---- */
@@ -152,6 +175,7 @@ scheduler_free_ledger(struct scheduler *s)
 {
 	worker_task_free(s->ledger_save->task);
 	clock_timer_free(s->ledger_save->timer);
+	text_clear(&s->ledger_save->writer.text);
 	free(s->ledger_save);
 	ledger_free(s->ledger);
 }

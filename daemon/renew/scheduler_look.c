@@ -49,7 +49,8 @@ scheduler_next(const struct scheduler *s)
 		managed_look(s->list[i], &look);
 		if (look.running || look.waiting)
 			continue;
-		if (next == 0 || look.decision.act_at < next)
+		if (look.decision.act_at < DECIDE_NEVER &&
+		    (next == 0 || look.decision.act_at < next))
 			next = look.decision.act_at;
 	}
 	return next;
@@ -68,5 +69,5 @@ scheduler_is_saving(const struct scheduler *s)
 		if (s->list[i]->saving != NULL ||
 		    (s->list[i]->unsaved && s->list[i]->ari != NULL))
 			return true;
-	return false;
+	return scheduler_is_saving_ledger(s);
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/crypto/key.h"
@@ -97,6 +98,37 @@ store_unstage(struct store *s, const char *cert, struct err *err)
 	if (file_remove_tree(s->staging, name, err) == -1)
 		return err_prefix(err, "%s/staging", s->path);
 	return 0;
+}
+
+static bool
+is_same_file(int dir, const char *name, int other_dir, const char *other)
+{
+	struct stat one, two;
+
+	return fstatat(dir, name, &one, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstatat(other_dir, other, &two, 0) == 0 && one.st_dev == two.st_dev &&
+	       one.st_ino == two.st_ino;
+}
+
+/* The same key is not enough: it may be the next order's, where keys are used again. */
+void
+publish_drop_staged(const struct store *s)
+{
+	struct err unused = { 0 };
+	CLEAN(strv) char **names = layout_list(s->staging, &unused);
+
+	for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
+		CLEAN(string) char *live = NULL;
+
+		if (!str_ends(names[i], STAGED_END))
+			continue;
+		live = xasprintf("%.*s/" KEY_FILE,
+		    (int)(strlen(names[i]) - strlen(STAGED_END)), names[i]);
+		/* The switch has to last before the order is forgotten. */
+		if (is_same_file(s->staging, names[i], s->live, live) &&
+		    file_sync_dir(s->live, &unused) == 0)
+			unlinkat(s->staging, names[i], 0);
+	}
 }
 
 /* ---- what lies in archive/CERT ---- */

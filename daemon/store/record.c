@@ -134,8 +134,7 @@ replace_state(struct store *s, const char *name, const char *text, size_t length
 		if (atomic_exchange(&s->spare_taken[i], true))
 			continue;
 		s->spares[i].name = names[i];
-		replaced =
-		    file_swap(s->state, name, &s->spares[i], 0600, text, length, err);
+		replaced = file_swap(s->state, name, &s->spares[i], text, length, err);
 		atomic_store(&s->spare_taken[i], false);
 		return replaced;
 	}

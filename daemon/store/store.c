@@ -123,6 +123,7 @@ open_parts(struct store *s, struct err *err)
 		{ "live", &s->live },
 		{ "staging", &s->staging },
 		{ "state", &s->state },
+		{ "hooks", &s->hooks },
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -147,6 +148,7 @@ remove_leftovers(const struct store *s)
 	layout_remove_leftovers(s->live);
 	layout_remove_leftovers(s->staging);
 	layout_remove_leftovers(s->state);
+	publish_drop_staged(s);
 	for (size_t i = 0; accounts != NULL && accounts[i] != NULL; i++) {
 		CLEAN(fd) int dir = layout_open(s->accounts, accounts[i], &err);
 
@@ -161,7 +163,7 @@ store_open(const char *state_dir, struct err *err)
 	CLEAN(store) struct store *s = xcalloc(1, sizeof(*s));
 
 	*s = (struct store){ xstrdup(state_dir), .dir = -1, .accounts = -1, .archive = -1,
-		.live = -1, .staging = -1, .state = -1, .lock = -1 };
+		.live = -1, .staging = -1, .state = -1, .hooks = -1, .lock = -1 };
 	s->dir = open_root(state_dir, err);
 	if (s->dir == -1 || check_root(s, err) == -1 || take_lock(s, err) == -1)
 		return NULL;
@@ -181,6 +183,7 @@ store_close(struct store *s)
 	record_drop_spares(s);
 	fd_free_at(&s->state);
 	fd_free_at(&s->staging);
+	fd_free_at(&s->hooks);
 	fd_free_at(&s->live);
 	fd_free_at(&s->archive);
 	fd_free_at(&s->accounts);

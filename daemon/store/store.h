@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <time.h>
 
 #include "common/clean.h"
@@ -28,7 +29,7 @@ struct json_object;
  * the directories, removes the temporary files that a crash left. It does not go through
  * the archive: the files of a certificate have their modes tightened when they are read,
  * and what a crash left there is removed by the next store_publish(). What is staged
- * stays, an order may be resumed with it. */
+ * and not in force stays, an order may be resumed with it. */
 struct store *store_open(const char *state_dir, struct err *err);
 void store_close(struct store *s);
 static inline void
@@ -60,6 +61,11 @@ struct chain *store_live(const struct store *s, const char *cert, struct key **k
 
 /* The number of the generation in force; 0 where there is none. */
 unsigned store_live_version(const struct store *s, const char *cert);
+
+/* Of the files of a generation: as long as it stays the same nobody has written to them,
+ * replaced them, or changed their modes. Some stat() calls; 0 where one is missing, or is
+ * not as acmed makes them. */
+uint64_t store_stamp(const struct store *s, const char *cert, unsigned version);
 
 /* The numbers of the generations that are there and whole, ascending; 0 ends it. Owned by
  * the caller. Reads all of them. */

@@ -25,6 +25,7 @@ struct store {
 	int live;
 	int staging;
 	int state;
+	int hooks; /* the home of other people's programs */
 	int lock;
 	struct file_spare spares[SPARES_MAX]; /* in `state` */
 	atomic_bool spare_taken[SPARES_MAX];
@@ -62,7 +63,8 @@ char **layout_list(int dir, struct err *err);
 /* Makes a directory that must not exist: opened, and not synced. */
 int layout_new_dir(int dir, const char *name, struct err *err);
 
-/* What file_replace() and file_switch_link() leave behind when they are killed. */
+/* What file_replace(), file_swap() and file_switch_link() leave behind when they are
+ * killed. */
 void layout_remove_leftovers(int dir);
 
 /* ---- record.c ---- */
@@ -101,5 +103,8 @@ struct chain *generation_load(const struct store *s, const char *cert, unsigned 
 /* Makes live/CERT point to it, for good. */
 int publish_switch_live(const struct store *s, const char *cert, unsigned n,
     struct err *err);
+
+/* Staged keys that are in force: a crash came before they were removed. */
+void publish_drop_staged(const struct store *s);
 
 #endif

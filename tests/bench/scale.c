@@ -169,11 +169,14 @@ measure_reload(struct daemon *d)
 	    (read - begun) * 1e3, (done - read) * 1e3, resident_kib());
 }
 
+/* After one in which what a start puts off is done. */
 static void
 measure_days(int days)
 {
-	double cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+	double cpu;
 
+	world_run(world.now + DAY);
+	cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
 	world_count_from_here();
 	world_run(world.now + days * DAY);
 	printf("day_cpu_ms=%.2f day_polls=%zu longest_ms=%.2f\n",
@@ -213,7 +216,7 @@ run(int days)
 	double cpu = seconds(CLOCK_PROCESS_CPUTIME_ID), begun = seconds(CLOCK_MONOTONIC);
 
 	world_count_from_here();
-	world_run(from + 2 * cycle);
+	world_run(2 * cycle < end - from ? from + 2 * cycle : end);
 	print_memory("second");
 	world_run(end);
 	print_memory("last");
@@ -262,7 +265,7 @@ main(int argc, char **argv)
 	start(&d, argv[2]);
 	print_start(&d);
 	if (str_eq(argv[1], "first"))
-		measure_days(1);
+		world_run(world.now + DAY);
 	else if (str_eq(argv[1], "start")) {
 		measure_reload(&d);
 		measure_days(START_DAYS);

@@ -44,7 +44,7 @@ struct world {
 	size_t most_running;
 	size_t issued;
 	size_t failed;
-	size_t early; /* issued before the window of the one before it */
+	size_t early; /* ordered before the window of the one before it */
 	size_t late;  /* and after its end */
 	size_t expired;
 	time_t latest; /* the most that one was late */

@@ -205,36 +205,40 @@ fingerprint(void)
 static struct cert_info *
 issue(const struct cert_config *cert, const struct issued *now)
 {
-	struct cert_info *info = xcalloc(1, sizeof(*info));
-	unsigned char serial[SERIAL_SIZE];
+	unsigned char octets[SERIAL_SIZE];
+	CLEAN(string) char *serial = NULL;
+	CLEAN(string) char *base64 = NULL;
 	CLEAN(string) char *id = NULL;
+	CLEAN(string) char *digest = fingerprint();
 
-	ca_serial(now->not_before, number_of(cert->name), now->generation, serial);
-	id = base64url_encode(serial, sizeof(serial));
-	info->names = strv_copy((const char *const *)cert->names);
-	info->serial = hex(serial, sizeof(serial));
-	info->issuer = xstrdup("Bench Intermediate E7");
-	info->root = xstrdup("Bench Root X1");
-	info->ari_id = xasprintf("AYhVZ0EieqIKwIm3BRVqNklVwIg.%s", id);
-	info->fingerprint = fingerprint();
-	info->key_type = xstrdup("ec:P-256");
-	info->not_before = now->not_before;
-	info->not_after = now->not_before + world.lifetime;
-	info->chain_length = 2;
-	return info;
+	ca_serial(now->not_before, number_of(cert->name), now->generation, octets);
+	serial = hex(octets, sizeof(octets));
+	base64 = base64url_encode(octets, sizeof(octets));
+	id = xasprintf("AYhVZ0EieqIKwIm3BRVqNklVwIg.%s", base64);
+	return cert_info_copy(&(struct cert_info){ .names = cert->names,
+	    .serial = serial,
+	    .issuer = (char *)"Bench Intermediate E7",
+	    .root = (char *)"Bench Root X1",
+	    .ari_id = id,
+	    .fingerprint = digest,
+	    .key_type = (char *)"ec:P-256",
+	    .not_before = now->not_before,
+	    .not_after = now->not_before + world.lifetime,
+	    .chain_length = 2,
+	    .stamp = 1 });
 }
 
 static void
-note_issuance(time_t replaced)
+note_issuance(time_t replaced, time_t ordered)
 {
 	struct ari_window window = window_of(replaced);
 
 	world.issued++;
-	world.early += world.now < window.start;
-	world.late += world.now >= window.end;
+	world.early += ordered < window.start;
+	world.late += ordered >= window.end;
 	world.expired += world.now >= replaced + world.lifetime;
-	if (world.now - window.end > world.latest)
-		world.latest = world.now - window.end;
+	if (ordered - window.end > world.latest)
+		world.latest = ordered - window.end;
 }
 
 static void
@@ -243,7 +247,7 @@ end_well(struct job *j)
 	struct issued *is = &issued[number_of(j->cert->name)];
 	struct job_outcome outcome = { 0 };
 
-	note_issuance(is->not_before);
+	note_issuance(is->not_before, j->started_at);
 	is->not_before = world.now - HOUR;
 	outcome.version = ++is->generation;
 	outcome.info = issue(j->cert, is);

@@ -20,6 +20,9 @@
 #include "daemon/crypto/cert.h"
 #include "tests/bench/scale.h"
 
+/* In which nothing is due. */
+#define QUIET_DAYS 4
+
 static void
 check(int result, const char *what)
 {
@@ -186,11 +189,13 @@ write_pair(struct maker *m, const char *name, const char *leaf)
 	check(symlinkat(target, m->live, name) == 0, target);
 }
 
-/* Issued at any time of the two thirds of its life after which it is renewed. */
+/* Issued at any time of the two thirds of its life after which it is renewed, but for some
+ * days: nothing is issued before those whom scale.sh starts one after another look. */
 static void
 make_one(struct maker *m, unsigned number)
 {
-	time_t age = (time_t)((uint64_t)number * 2654435761U % (uint64_t)(world.lifetime / 3 * 2));
+	uint64_t spread = (uint64_t)(world.lifetime / 3 * 2 - QUIET_DAYS * DAY);
+	time_t age = (time_t)((uint64_t)number * UINT64_C(2654435761) % spread);
 	time_t from = WORLD_START - age;
 	CLEAN(string) char *name = xasprintf("c%06u", number);
 	CLEAN(string) char *file = xasprintf("%s.yaml", name);

@@ -44,7 +44,7 @@ int
 reply_problem(struct reply *r, int status, const char *type, const char *fmt, ...)
 {
 	struct json_object *doc = json_object_new_object();
-	char detail[512], urn[128];
+	char detail[2048], urn[128];
 	va_list args;
 
 	va_start(args, fmt);

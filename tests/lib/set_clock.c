@@ -3,12 +3,12 @@
  * set_clock - a clock that a test can set, for a program that is started with this library
  * in LD_PRELOAD and with a file in ACMED_CLOCK:
  *
- *	-3600		so many seconds the program's clock is ahead of the true one
+ *	-3600 60	so many seconds the program's clock is ahead of the true one, and so
+ *			many those that nobody can set
  *
  * The file is looked at again and again. What it says holds from the moment at which
- * FILE.seen has the same number. As when somebody sets the clock of the machine, timers
- * made by timerfd_create(CLOCK_REALTIME) tell of it: read() fails with ECANCELED. The
- * monotonic clocks go on as they are.
+ * FILE.seen says the same. As when somebody sets the clock of the machine, timers made by
+ * timerfd_create(CLOCK_REALTIME) tell of it: read() fails with ECANCELED.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +36,12 @@ static struct timer {
 } timers[TIMERS_MOST];
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic int64_t ahead;
+static _Atomic int64_t ahead, monotonic_ahead;
+
+struct setting {
+	long long ahead;
+	long long monotonic_ahead;
+};
 
 /* ---- what time it is ---- */
 
@@ -45,8 +50,13 @@ clock_gettime(clockid_t clock, struct timespec *ret)
 {
 	int result = (int)syscall(SYS_clock_gettime, clock, ret);
 
-	if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
+	if (result != 0)
+		return result;
+	if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)
 		ret->tv_sec += ahead;
+	else if (clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_COARSE ||
+		 clock == CLOCK_BOOTTIME)
+		ret->tv_sec += monotonic_ahead;
 	return result;
 }
 
@@ -163,12 +173,13 @@ close(int fd)
 /* ---- being set ---- */
 
 static void
-step(int64_t seconds)
+step(const struct setting *s)
 {
 	const struct itimerspec now = { .it_value.tv_nsec = 1 };
 
 	pthread_mutex_lock(&lock);
-	ahead = seconds;
+	ahead = s->ahead;
+	monotonic_ahead = s->monotonic_ahead;
 	for (int fd = 0; fd < TIMERS_MOST; fd++) {
 		if (!timers[fd].made || !timers[fd].absolute)
 			continue;
@@ -179,25 +190,24 @@ step(int64_t seconds)
 }
 
 static bool
-look(const char *file, int64_t *ret)
+look(const char *file, struct setting *ret)
 {
-	char text[32] = "";
+	char text[64] = "";
 	int fd = open(file, O_RDONLY | O_CLOEXEC);
 	ssize_t length = fd >= 0 ? syscall(SYS_read, fd, text, sizeof(text) - 1) : -1;
 
 	if (fd >= 0)
 		close(fd);
-	if (length <= 0 || text[length - 1] != '\n')
-		return false;
-	*ret = strtoll(text, NULL, 10);
-	return true;
+	return length > 0 &&
+	       sscanf(text, "%lld %lld", &ret->ahead, &ret->monotonic_ahead) == 2;
 }
 
 static void
-acknowledge(const char *file, int64_t seconds)
+acknowledge(const char *file, const struct setting *s)
 {
-	char name[4096], text[32];
-	int length = snprintf(text, sizeof(text), "%lld\n", (long long)seconds);
+	char name[4096], text[64];
+	int length =
+	    snprintf(text, sizeof(text), "%lld %lld\n", s->ahead, s->monotonic_ahead);
 	int fd;
 
 	snprintf(name, sizeof(name), "%s.seen", file);
@@ -211,14 +221,15 @@ static void *
 watch(void *arg)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_NS };
-	int64_t seconds = ahead;
+	struct setting s;
 
 	while (true) {
 		nanosleep(&pause, NULL);
-		if (!look(arg, &seconds) || seconds == ahead)
+		if (!look(arg, &s) ||
+		    (s.ahead == ahead && s.monotonic_ahead == monotonic_ahead))
 			continue;
-		step(seconds);
-		acknowledge(arg, seconds);
+		step(&s);
+		acknowledge(arg, &s);
 	}
 	return NULL;
 }
@@ -227,14 +238,15 @@ __attribute__((constructor)) static void
 begin(void)
 {
 	char *file = getenv("ACMED_CLOCK");
-	int64_t seconds = 0;
+	struct setting s = { 0 };
 	sigset_t all, before;
 	pthread_t thread;
 
-	if (file == NULL || !look(file, &seconds))
+	if (file == NULL || !look(file, &s))
 		return;
-	ahead = seconds;
-	acknowledge(file, seconds);
+	ahead = s.ahead;
+	monotonic_ahead = s.monotonic_ahead;
+	acknowledge(file, &s);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pthread_create(&thread, NULL, watch, file);

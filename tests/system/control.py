@@ -187,6 +187,8 @@ def methods(path, name):
     calls = {
         "Status": {}, "Show": {"name": name}, "Why": {"name": name},
         "Issue": {"name": name}, "Renew": {"names": [name]}, "ConfigShow": {"name": name},
+        "Rollback": {"name": name}, "Hold": {"name": name, "until": "2100-01-01T00:00:00Z"},
+        "Resume": {"name": name}, "Plan": {},
         "Reload": {}, "SetLogLevel": {"level": "debug"}, "Ping": {}, "Watch": {},
     }
     with Client(path) as c:
@@ -201,7 +203,7 @@ def methods(path, name):
             reply = c.reply()
             assert "error" not in reply and "continues" not in reply, f"{method}: {reply}"
             interface.check_reply(method, reply)
-            assert method != "Issue" or "event" not in reply["parameters"], reply
+            assert method not in ("Issue", "Rollback") or "event" not in reply["parameters"]
 
 
 def streams(path, name):
@@ -353,6 +355,10 @@ def wrong_calls(path, name):
         ("Show", {"name": [name]}), ("Show", {"name": name + "\0"}),
         ("Why", {}), ("Why", {"name": True}), ("Issue", {}), ("Issue", {"name": 1.5}),
         ("Renew", {"names": name}), ("Renew", {"force": "yes"}), ("Renew", {"force": 1}),
+        ("Rollback", {}), ("Rollback", {"name": name, "version": "1"}),
+        ("Rollback", {"name": name, "version": -1}), ("Hold", {"until": None}),
+        ("Hold", {"name": name, "until": "tomorrow"}), ("Hold", {"name": name, "until": 5}),
+        ("Resume", {}), ("Resume", {"name": [name]}),
         ("ConfigShow", {"name": 5}), ("SetLogLevel", {}), ("SetLogLevel", {"level": 3}),
         ("SetLogLevel", {"level": "loud"}),
     ]
@@ -362,7 +368,12 @@ def wrong_calls(path, name):
                            ("Why", {"name": "../" + name}), ("Issue", {"name": "other"}),
                            ("Status", {"names": [name, "other"]}),
                            ("Renew", {"names": ["other"]}),
+                           ("Rollback", {"name": "other"}), ("Hold", {"name": "other"}),
+                           ("Resume", {"name": "other"}),
                            ("ConfigShow", {"name": "other"}))]
+    cases += [({"method": "io.acmed." + m, "parameters": p}, "io.acmed.Failed")
+              for m, p in (("Rollback", {"name": name, "version": 9999}),
+                           ("Hold", {"name": name, "until": "2000-01-01T00:00:00Z"}))]
     with Client(path) as c:
         interface = interface_of(c)
         for call, error in cases:

@@ -56,6 +56,8 @@ contains "it says what to do" "$(cat "$scratch/check.out")" \
 	"$scratch/none.sock: no such socket, acmed is not running; start it"
 refuse "no such certificate: exit status 5" 5 ctl show other
 
+refuse "watch goes on while nothing happens" 124 timeout 3 "$acmectl" -s "$socket" watch
+
 closed_output() { # COMMAND...: that nobody reads
 	# shellcheck disable=SC2016 # the inner shell expands
 	timeout 20 sh -c '{ "$@"; echo $? >"$0"; } | true' "$scratch/closed.status" "$@" || return
@@ -69,6 +71,42 @@ check "40 columns are enough for status" \
 	varlink table_fits 40 "$acmectl" -s "$socket" status
 check "20 columns are enough for what issue is doing" \
 	varlink progress_fits 20 "$acmectl" -s "$socket" issue $cert
+
+# ---- hold, rollback, plan ----
+
+held() {
+	ctl hold $cert --until "$1" && ctl --json status $cert >"$scratch/held.json" &&
+		[ "$(json certificates.0.state <"$scratch/held.json")" = held ]
+}
+check "a certificate is held for a while" held 12h
+check "until a day of local time" held 2100-01-31
+contains "what it may lead to is said" "$(ctl hold $cert)" "unless it is renewed before"
+refuse "no instant to come: exit status 2" 2 ctl hold $cert --until 2020-01-01
+refuse "a held one is not issued" 1 ctl issue $cert
+contains "it says what to do" "$(cat "$scratch/check.out")" "acmectl resume $cert"
+contains "why, too" "$(ctl why $cert)" "acmectl resume $cert"
+check "until it is let go" ctl resume $cert
+check "then it is issued" ctl issue $cert
+
+before=$(ctl --json show $cert | json certificate.version)
+check "it is put back" ctl rollback $cert
+contains "it says to which version" "$(cat "$scratch/check.out")" \
+	"version $((before - 1)) is in force again"
+contains "and that there are no orders now" "$(cat "$scratch/check.out")" "no orders until"
+check "and forth" ctl rollback $cert "$before"
+refuse "a version that is in force already" 1 ctl rollback $cert "$before"
+refuse "one that never was" 1 ctl rollback $cert 9999
+refuse "no number: exit status 2" 2 ctl rollback $cert last
+check "and let go again" ctl resume $cert
+
+contains "no change in the configuration, no plan" "$(ctl plan)" "nothing would change"
+write_cert second b.example
+contains "what is new is to be issued" "$(ctl plan)" "second       issue"
+echo "namse: []" >"$scratch/certs.d/second.yaml"
+refuse "an invalid one has no plan" 1 ctl plan
+contains "it says what is wrong, and where" "$(cat "$scratch/check.out")" \
+	'second.yaml:1:1: unknown key "namse"'
+rm "$scratch/certs.d/second.yaml"
 
 # ---- who may ----
 
@@ -104,6 +142,9 @@ in_groups() {
 	refuse "but not reload" 4 run_as "$games_gid" reload
 	contains "it says how to be permitted" "$(cat "$scratch/check.out")" "become root"
 	refuse "nor issue" 4 run_as "$games_gid" issue $cert
+	refuse "nor hold" 4 run_as "$games_gid" hold $cert
+	refuse "nor put back what was" 4 run_as "$games_gid" rollback $cert
+	check "but see what a reload would do" run_as "$games_gid" plan
 	check "a member of the group may still reload" run_as "$daemon_gid" reload
 	refuse "nobody may not look" 4 run_as "1234" status
 	check "nobody, however often, keeps nobody out" varlink strangers $nobody

@@ -224,4 +224,5 @@ def main():
         sys.exit(f"{step}: {e}")
 
 
-main()
+if __name__ == "__main__":
+    main()

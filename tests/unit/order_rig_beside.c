@@ -134,11 +134,13 @@ struct challenge {
 };
 
 struct json_object *
-challenge_choose(struct json_object *authz, enum challenge_type wanted, struct err *err)
+challenge_choose(const struct challenge_servers *servers, struct json_object *authz,
+    enum challenge_type wanted, struct err *err)
 {
 	struct json_object *list = json_get_array(authz, "challenges");
 	struct json_object *first = list ? json_object_array_get_idx(list, 0) : NULL;
 
+	assert_ptr_equal(servers, &t);
 	assert_int_equal(wanted, CHALLENGE_HTTP_01);
 	if (str_eq(json_get_string(first, "type"), "http-01"))
 		return first;

@@ -43,6 +43,7 @@ struct rig {
 	const char *accounts; /* "main other": of all certificates, NULL: as named */
 	const char *gone;     /* an account that is none of it, or NULL */
 	bool has_staging;     /* the CA of "main" has a test directory */
+	bool same_names;      /* they are all for "same" */
 	bool ari_off;
 	bool deploys;    /* each certificate has something to deploy */
 	bool verifies;   /* and to verify */

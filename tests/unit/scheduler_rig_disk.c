@@ -155,6 +155,16 @@ store_switch(struct store *s, const char *cert, unsigned version, struct err *er
 	return 0;
 }
 
+/* Nothing is believed that was not read. */
+uint64_t
+store_stamp(const struct store *s, const char *cert, unsigned version)
+{
+	(void)s;
+	(void)cert;
+	(void)version;
+	return 0;
+}
+
 struct chain *
 store_live(const struct store *s, const char *cert, struct key **key, struct err *err)
 {

@@ -43,7 +43,7 @@ struct clock_timer {
 };
 
 /* The first is the scheduler's own. */
-#define RIG_TIMERS 4
+#define RIG_TIMERS 8
 extern struct clock_timer rig_timers[RIG_TIMERS];
 
 struct config *rig_config(const char *certs);

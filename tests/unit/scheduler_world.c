@@ -184,7 +184,7 @@ new_cert(const char *text)
 
 	cert->name = xstrndup(text, strcspn(text, "@/+"));
 	cert->hash = xstrdup(hash ? hash + 1 : "1");
-	strv_add(&cert->names, cert->name);
+	strv_add(&cert->names, rig.same_names ? "same" : cert->name);
 	if (strchr(text, '+') != NULL)
 		strv_add(&cert->names, "www");
 	options->accounts = accounts_of(rig.accounts ? "main,other"

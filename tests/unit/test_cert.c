@@ -349,6 +349,50 @@ test_explicit_curve_parameters_are_refused(void **state)
 	EVP_PKEY_free(pkey);
 }
 
+/* Rare, and no reason to refuse a certificate: the key is the same. */
+static void
+test_a_point_may_be_compressed(void **state)
+{
+	CLEAN(key) struct key *key = new_key();
+	EVP_PKEY *same = EVP_PKEY_dup(key_evp(key));
+	X509 *cert;
+	CLEAN(string) char *pem = NULL;
+	CLEAN(chain) struct chain *c = NULL;
+	CLEAN(cert_info) struct cert_info *info = NULL;
+
+	(void)state;
+	assert_int_equal(EVP_PKEY_set_utf8_string_param(same,
+			     OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+			     OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_COMPRESSED),
+	    1);
+	cert = test_cert(same, "Leaf", NULL, "Leaf", names, NOW - DAY, NOW + DAY);
+	EVP_PKEY_free(same);
+	assert_int_equal(ASN1_STRING_length(X509_get0_pubkey_bitstr(cert)), 33);
+	pem = test_pem(cert, NULL);
+	c = parse(pem);
+	info = chain_info(c);
+	assert_true(chain_has_key(c, key));
+	assert_string_equal(info->key_type, "ec:P-256");
+	check(xstrdup(pem), key, names, "");
+}
+
+static void
+test_a_point_off_the_curve_is_nobodys_key(void **state)
+{
+	CLEAN(family) struct family f = { 0 };
+	unsigned char *octets = OPENSSL_malloc(65);
+
+	(void)state;
+	make_family(&f);
+	memset(octets, 4, 65);
+	X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(f.leaf),
+	    OBJ_nid2obj(NID_X9_62_id_ecPublicKey), V_ASN1_OBJECT,
+	    OBJ_nid2obj(NID_X9_62_prime256v1), octets, 65);
+	assert_true(X509_sign(f.leaf, key_evp(f.middle_key), EVP_sha256()) > 0);
+	check(test_pem(another(f.leaf), another(f.middle), NULL), f.leaf_key, names,
+	    "the certificate is for another key");
+}
+
 /* An algorithm that no OpenSSL knows. */
 static void
 test_keys_of_unknown_kinds_are_refused(void **state)
@@ -385,6 +429,8 @@ main(void)
 		cmocka_unit_test(test_the_order_has_to_be_right),
 		cmocka_unit_test(test_an_issuer_of_the_right_name_has_to_have_signed),
 		cmocka_unit_test(test_explicit_curve_parameters_are_refused),
+		cmocka_unit_test(test_a_point_may_be_compressed),
+		cmocka_unit_test(test_a_point_off_the_curve_is_nobodys_key),
 		cmocka_unit_test(test_keys_of_unknown_kinds_are_refused),
 	};
 

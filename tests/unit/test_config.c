@@ -146,14 +146,38 @@ test_the_first_pattern_that_matches_wins(void **state)
 }
 
 static void
+test_it_is_known_which_challenges_are_in_use(void **state)
+{
+	CLEAN(config) struct config *c = NULL;
+
+	(void)state;
+	fixture_write("acmed.yaml",
+	    ACCOUNT "tls-alpn-01: {listen: ['0.0.0.0:443', '[::]:8443']}\n");
+	fixture_write("certs.d/a.yaml", "names: a.example\n");
+	c = fixture_load(NULL);
+	assert_string_equal(c->tls_alpn01_listen[1], "[::]:8443");
+	assert_true(config_uses(c, CHALLENGE_HTTP_01));
+	assert_false(config_uses(c, CHALLENGE_TLS_ALPN_01));
+	config_free(c);
+
+	fixture_write("certs.d/b.yaml",
+	    "names: [b.example, c.example]\n"
+	    "challenge: {b.example: auto, c.example: tls-alpn-01}\n");
+	fixture_write("acmed.yaml", ACCOUNT "tls-alpn-01: {listen: []}\n");
+	c = fixture_load(NULL);
+	assert_true(config_uses(c, CHALLENGE_TLS_ALPN_01));
+	assert_non_null(c->tls_alpn01_listen); /* what is passed, and nothing else */
+	assert_null(c->tls_alpn01_listen[0]);
+}
+
+static void
 test_what_has_no_effect_is_told_once(void **state)
 {
 	CLEAN(config) struct config *c = NULL;
 	CLEAN(string) char *told = NULL;
 
 	(void)state;
-	fixture_write("acmed.yaml", ACCOUNT "metrics: {listen: /run/x}\n"
-					    "tls-alpn-01: {listen: '0.0.0.0:443'}\n");
+	fixture_write("acmed.yaml", ACCOUNT "metrics: {listen: /run/x}\n");
 	fixture_write("certs.d/a.yaml", "names: a.example\nrehearse: 7d\n"
 					"http-01: {mode: listen}\nbootstrap: none\n"
 					"on-name-failure: fail\n");
@@ -166,7 +190,6 @@ test_what_has_no_effect_is_told_once(void **state)
 	c = fixture_load(&told);
 	assert_string_equal(told,
 	    "acmed.yaml:2:1: warning: metrics has no effect in this version\n"
-	    "acmed.yaml:3:1: warning: tls-alpn-01 has no effect in this version\n"
 	    "certs.d/a.yaml:2:1: warning: rehearse has no effect in this version\n"
 	    "certs.d/b.yaml:3:11: warning: http-01.mode has no effect in this version\n"
 	    "certs.d/b.yaml:4:1: warning: bootstrap has no effect in this version\n"
@@ -422,10 +445,13 @@ test_the_examples_load(void **state)
 	fixture_copy("certs.d/several.yaml", "conf/examples/several-names.yaml");
 	fixture_copy("certs.d/address.yaml", "conf/examples/ip-address.yaml");
 	fixture_copy("certs.d/deploy.yaml", "conf/examples/deploy.yaml");
+	fixture_copy("certs.d/tls-alpn.yaml", "conf/examples/tls-alpn.yaml");
 	c = fixture_load(NULL);
 	assert_non_null(c);
-	assert_int_equal(c->n_certs, 5);
+	assert_int_equal(c->n_certs, 6);
 	assert_int_equal(config_cert(c, "site")->options->n_deploy, 3);
+	assert_int_equal(config_challenge(config_cert(c, "by-tls"), "shop.example.net"),
+	    CHALLENGE_TLS_ALPN_01);
 	config_free(c);
 
 	fixture_copy("certs.d/wildcard.yaml", "conf/examples/wildcard.yaml");
@@ -449,6 +475,7 @@ main(void)
 		TEST(test_a_certificate_has_the_defaults_it_does_not_set),
 		TEST(test_names_come_from_files_and_from_lists),
 		TEST(test_the_first_pattern_that_matches_wins),
+		TEST(test_it_is_known_which_challenges_are_in_use),
 		TEST(test_what_has_no_effect_is_told_once),
 		TEST(test_a_missing_default_directory_is_a_warning),
 		TEST(test_includes_are_relative_and_add_to_each_other),

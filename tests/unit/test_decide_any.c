@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "common/clean.h"
+#include "common/str.h"
 #include "daemon/config/config.h"
 #include "daemon/renew/decide.h"
 #include "daemon/renew/state.h"
@@ -203,14 +203,39 @@ any_text(void)
 	return texts[chance() % COUNT(texts)];
 }
 
+#define HOLDS 6
+
+/* All that one input points to. */
+struct any {
+	struct cert_options options;
+	struct cert_state state;
+	struct decide_hold holds[HOLDS];
+	struct decide_input in;
+};
+
 static void
-any_input(struct decide_input *in, struct cert_options *options, struct cert_state *s)
+any_options(struct cert_options *options)
 {
+	static const char *const windows[] = { NULL, "02:00-05:00", "Mon-Fri,Sun 23:00-01:00",
+		"no window" };
+
 	*options = (struct cert_options){ .renew_ari = chance() % 4 != 0,
-		.renew_before = {
-		    .seconds =
-			chance() % 2 ? (time_t)(chance() % (uint64_t)(366 * DAY)) : 0,
-		    .percent = (int)(chance() % 100) } };
+		.renew_before = { .seconds = chance() % 2
+						 ? (time_t)(chance() % (uint64_t)(366 * DAY))
+						 : 0,
+		    .percent = (int)(chance() % 100) },
+		.n_outputs = chance() % 2,
+		.n_deploy = chance() % 2,
+		.n_verify = chance() % 2,
+		.deploy_window =
+		    chance() % 8 == 0 ? (char *)windows[chance() % COUNT(windows)] : NULL };
+}
+
+static void
+any_state(struct cert_state *s)
+{
+	static const char *const events[] = { NULL, "issued", "renewed", "rolled-back" };
+
 	*s = (struct cert_state){ .ari = { .cert_id = (char *)any_text(),
 				      .start = any_instant(),
 				      .end = any_instant(),
@@ -220,16 +245,50 @@ any_input(struct decide_input *in, struct cert_options *options, struct cert_sta
 				      .errors = (unsigned)chance(),
 				      .error = (char *)any_text(),
 				      .explanation = (char *)any_text(),
-				      .unsupported = chance() % 2 },
+				      .unsupported = chance() % 2,
+				      .moved_at = chance() % 2 ? any_instant() : 0 },
 		.failures = chance() % 2 ? (unsigned)chance() : 0,
 		.failed_at = any_instant(),
 		.retry_at = any_instant(),
+		.retry_firm = chance() % 2,
+		.page = (char *)any_text(),
 		.error = (char *)any_text(),
 		.issued_at = any_instant(),
-		.rapid = chance() % 2 ? (unsigned)chance() : 0 };
-	*in = (struct decide_input){ .now = any_instant(),
-		.options = options,
-		.state = s,
+		.rapid = chance() % 2 ? (unsigned)chance() : 0,
+		.deploy = { .version = (unsigned)(chance() % 3),
+		    .stage = (enum deploy_stage)(chance() % DEPLOY_STAGE_COUNT),
+		    .config = (char *)any_text(),
+		    .event = (char *)events[chance() % COUNT(events)],
+		    .urgent = chance() % 2,
+		    .old_ends = any_instant(),
+		    .done_at = any_instant(),
+		    .failures = chance() % 2 ? (unsigned)chance() : 0,
+		    .failed_at = any_instant(),
+		    .retry_at = any_instant(),
+		    .error = (char *)any_text() } };
+}
+
+static void
+any_holds(struct decide_hold *holds)
+{
+	static const char *const codes[] = { "hold", "clock", "budget", "breaker" };
+
+	for (size_t i = 0; i < HOLDS; i++)
+		holds[i] = (struct decide_hold){ .code = codes[chance() % COUNT(codes)],
+			.until = chance() % 8 == 0 ? DECIDE_NEVER : any_instant(),
+			.binds = chance() % 2,
+			.text = "something holds it" };
+}
+
+static void
+any_input(struct any *any)
+{
+	any_options(&any->options);
+	any_state(&any->state);
+	any_holds(any->holds);
+	any->in = (struct decide_input){ .now = any_instant(),
+		.options = &any->options,
+		.state = &any->state,
 		.have_cert = chance() % 8 != 0,
 		.damage = any_text(),
 		.changed = chance() % 4 == 0 ? any_text() : NULL,
@@ -238,7 +297,95 @@ any_input(struct decide_input *in, struct cert_options *options, struct cert_sta
 		.not_before = any_instant(),
 		.not_after = any_instant(),
 		.spread = (uint32_t)chance(),
-		.running = chance() % 4 == 0 };
+		.running = chance() % 4 == 0,
+		.unfinished = chance() % 4 == 0,
+		.holds = any->holds,
+		.n_holds = chance() % 2 ? chance() % (HOLDS + 1) : 0,
+		.version = (unsigned)(chance() % 3),
+		.config_hash = any_text(),
+		.deploying = chance() % 4 == 0,
+		.incident_spread = (time_t)(chance() % 300),
+		.poll_from = chance() % 2 ? any_instant() : 0 };
+}
+
+/* The latest instant to which anything but a hold may put it off. */
+static time_t
+put_off_max(const struct decide_input *in, const struct decision *d)
+{
+	time_t most = in->now + 2 * DAY;
+
+	return d->due_at > most ? d->due_at : most;
+}
+
+static void
+check_instants(const struct decide_input *in, const struct decision *d)
+{
+	time_t held = INT64_MIN, bound = INT64_MIN;
+
+	for (size_t i = 0; i < in->n_holds; i++) {
+		const struct decide_hold *h = &in->holds[i];
+
+		if (h->until > in->now && h->until > held)
+			held = h->until;
+		if (h->until > in->now && h->binds && h->until > bound)
+			bound = h->until;
+	}
+	assert_true(d->act_at >= d->due_at && d->act_at >= held);
+	assert_true(d->hand_at >= d->due_at && d->hand_at >= bound);
+	assert_true(d->hand_at == d->due_at || d->hand_at == bound);
+	assert_true(d->act_at == held || d->act_at <= put_off_max(in, d));
+	assert_true(d->act_at == d->due_at || d->settled_by != NULL);
+}
+
+static void
+check_poll(const struct decide_input *in, const struct decision *d)
+{
+	if (d->poll_at == 0)
+		return;
+	assert_true(in->have_cert && in->ari_id != NULL && in->ari_askable &&
+		    in->options->renew_ari && in->not_after > in->now);
+	assert_true(d->poll_at >= in->poll_from);
+	assert_true(d->poll_at == in->now || d->poll_at == in->state->ari.next_poll ||
+		    d->poll_at == in->poll_from);
+}
+
+static void
+check_use(const struct decide_input *in, const struct decision *d)
+{
+	const struct state_deploy *s = &in->state->deploy;
+	bool in_use = s->version == in->version && s->stage != DEPLOY_STAGE_NONE;
+
+	if (in->now <= 0)
+		return; /* an instant of 0 says nothing then */
+	if (d->deploy_at == 0) {
+		assert_false(d->deploy_check);
+		assert_true(!in->have_cert || !decide_is_deployable(in->options) || in_use);
+		return;
+	}
+	assert_true(in->have_cert && decide_is_deployable(in->options));
+	assert_false(in_use && str_eq(s->config, in->config_hash));
+	assert_int_equal(d->deploy_check, in_use);
+	/* A pause, and then a window, which opens within eight days. */
+	assert_true(d->deploy_at >= in->now && d->deploy_at <= in->now + 11 * DAY);
+	if (in->options->deploy_window == NULL && s->failures == 0)
+		assert_int_equal(d->deploy_at, in->now);
+}
+
+static void
+check_reasons(const struct decision *d)
+{
+	bool settled = d->settled_by == NULL;
+
+	/* All had room. */
+	assert_true(d->n_reasons > 0 && d->n_reasons < DECIDE_REASONS_MAX);
+	for (size_t i = 0; i < d->n_reasons; i++) {
+		assert_non_null(d->reasons[i].code);
+		assert_non_null(
+		    memchr(d->reasons[i].text, '\0', sizeof(d->reasons[i].text)));
+		assert_true(d->reasons[i].text[0] != '\0');
+		settled = settled || str_eq(d->reasons[i].code, d->settled_by);
+	}
+	assert_true(settled);
 }
 
 static void
@@ -248,25 +395,16 @@ check_promises(const struct decide_input *in, const struct decision *d)
 	CLEAN(string) char *sentence = decide_sentence(d, in->now);
 
 	assert_int_equal(d->action, in->have_cert ? DECIDE_RENEW : DECIDE_ISSUE);
-	assert_true(d->act_at >= d->due_at);
-	assert_true(d->act_at - d->due_at == 0 || d->act_at <= in->now + 2 * DAY);
+	check_instants(in, d);
+	check_poll(in, d);
+	check_use(in, d);
+	check_reasons(d);
+	assert_int_equal(d->expiring_at, in->have_cert ? floor : 0);
 	if (in->have_cert)
 		assert_true(d->due_at <= floor || d->due_at == in->now);
 	else
 		assert_int_equal(d->due_at, in->now);
 	assert_true(floor <= in->not_after);
-	if (d->poll_at != 0)
-		assert_true(
-		    in->have_cert && in->ari_id != NULL && in->ari_askable &&
-		    in->options->renew_ari && in->not_after > in->now &&
-		    (d->poll_at == in->now || d->poll_at == in->state->ari.next_poll));
-	assert_true(d->n_reasons > 0 && d->n_reasons <= DECIDE_REASONS_MAX);
-	for (size_t i = 0; i < d->n_reasons; i++) {
-		assert_non_null(d->reasons[i].code);
-		assert_non_null(
-		    memchr(d->reasons[i].text, '\0', sizeof(d->reasons[i].text)));
-		assert_true(d->reasons[i].text[0] != '\0');
-	}
 	assert_true(strlen(sentence) < 800 && sentence[0] != '\0');
 	assert_null(strstr(sentence, "(null)"));
 }
@@ -276,19 +414,19 @@ test_whatever_the_input_the_promises_hold(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 100000; i++) {
-		struct cert_options options;
-		struct cert_state s;
-		struct decide_input in;
+		struct any any;
 		struct decision d, again;
 
-		any_input(&in, &options, &s);
+		any_input(&any);
 		memset(&d, 0xA5, sizeof(d));
 		memset(&again, 0x5A, sizeof(again));
-		decide(&in, &d);
-		check_promises(&in, &d);
-		decide(&in, &again);
+		decide(&any.in, &d);
+		check_promises(&any.in, &d);
+		decide(&any.in, &again);
 		assert_int_equal(d.act_at, again.act_at);
+		assert_int_equal(d.hand_at, again.hand_at);
 		assert_int_equal(d.poll_at, again.poll_at);
+		assert_int_equal(d.deploy_at, again.deploy_at);
 		assert_int_equal(d.n_reasons, again.n_reasons);
 	}
 }

@@ -90,7 +90,7 @@ test_it_is_not_cut_within_a_character(void **state)
 		size_t n = 0;
 
 		text_add(&t, "%.*s", (int)shift, "abc");
-		for (int i = 0; i < 300; i++)
+		for (int i = 0; i < 600; i++)
 			text_add(&t, "\xE2\x82\xAC");
 		err_set(&err, ERR_CONFIG, "%s", t.s);
 		text_clear(&t);

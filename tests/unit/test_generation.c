@@ -334,6 +334,36 @@ a_staged_key_stays_until_it_is_replaced(void **state)
 	assert_false(exists("staging/example.pem"));
 }
 
+/* As a crash leaves it between the switch and the end. */
+static void
+what_is_in_force_is_staged_no_more(void **state)
+{
+	struct err err = { 0 };
+
+	(void)state;
+	assert_publishes(0, 2, 1);
+	assert_int_equal(0,
+	    link(at("archive/example/0001/privkey.pem"), at("staging/example.pem")));
+	assert_int_equal(0, store_stage_key(t.store, "other", t.key[0], &err));
+	open_again();
+	assert_false(exists("staging/example.pem"));
+	assert_true(exists("staging/other.pem")); /* which is not in force */
+	assert_live(0);
+}
+
+/* The key of an order under way, though it was used before. */
+static void
+a_key_that_is_used_again_stays_staged(void **state)
+{
+	struct err err = { 0 };
+
+	(void)state;
+	assert_publishes(0, 2, 1);
+	assert_int_equal(0, store_stage_key(t.store, "example", t.key[0], &err));
+	open_again();
+	assert_true(exists("staging/example.pem"));
+}
+
 int
 main(void)
 {
@@ -353,6 +383,8 @@ main(void)
 		STORE_TEST(a_lack_of_descriptors_leaves_the_live_pair),
 		STORE_TEST(readers_see_whole_pairs_only),
 		STORE_TEST(a_staged_key_stays_until_it_is_replaced),
+		STORE_TEST(what_is_in_force_is_staged_no_more),
+		STORE_TEST(a_key_that_is_used_again_stays_staged),
 	};
 
 	return cmocka_run_group_tests_name("generation", tests, store_fixture_make_pairs,

@@ -165,6 +165,17 @@ test_many_requests_share_few_connections(void **state)
 }
 
 static void
+test_connections_can_be_limited(void **state)
+{
+	(void)state;
+	http_set_connections(t.http, 2);
+	for (int i = 0; i < 50; i++)
+		start(HTTP_GET, "/hello", on_done);
+	run_until(50);
+	assert_in_range(http_server_connections(t.server), 1, 2);
+}
+
+static void
 test_nobody_there_is_said(void **state)
 {
 	struct http_call call = { .url = "http://127.0.0.1:1/directory" };
@@ -319,6 +330,7 @@ main(void)
 		TEST(test_the_clock_hears_of_no_other_date),
 		TEST(test_a_chain_of_requests_uses_one_connection),
 		TEST(test_many_requests_share_few_connections),
+		TEST(test_connections_can_be_limited),
 		TEST(test_nobody_there_is_said),
 		TEST(test_a_proxy_that_is_not_there_is_named),
 		TEST(test_a_trust_file_that_is_missing_is_named),

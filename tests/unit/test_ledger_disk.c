@@ -54,6 +54,22 @@ parse(const char *text)
 	return doc;
 }
 
+static struct json_object *
+to_json(const struct ledger *l, time_t now)
+{
+	struct ledger_writer w = { 0 };
+	CLEAN(string) char *text = NULL;
+	struct json_object *doc;
+	struct err err = { 0 };
+
+	while (!ledger_write(l, now, &w))
+		;
+	text = text_take(&w.text);
+	doc = json_parse(text, strlen(text), &err);
+	assert_non_null(doc);
+	return doc;
+}
+
 static void
 test_it_is_written_as_promised(void **state)
 {
@@ -65,12 +81,12 @@ test_it_is_written_as_promised(void **state)
 
 	(void)state;
 	ledger_take(l, LEDGER_ORDERS, "le", "", seven, NOW);
-	doc = ledger_to_json(l, NOW);
+	doc = to_json(l, NOW);
 	text = json_print(doc);
 	assert_string_equal(text,
 	    "{\"entries\":[{\"kind\":\"orders\",\"who\":\"le\",\"what\":\"\","
 	    "\"until\":\"2026-03-01T00:08:35Z\"}]}"); /* 514.3 s */
-	later = ledger_to_json(l, NOW + 515);
+	later = to_json(l, NOW + 515);
 	nothing = json_print(later);
 	assert_string_equal(nothing, "{\"entries\":[]}");
 }
@@ -179,7 +195,7 @@ assert_kept(struct ledger_budget b)
 		now += (time_t)(chance() % 3 * (chance() % (uint64_t)b.per) / b.limit);
 		take(l, "n", b, now);
 	}
-	doc = ledger_to_json(l, now);
+	doc = to_json(l, now);
 	ledger_read(again, doc, now);
 	assert_true(left(again, "n", b, now) <= left(l, "n", b, now));
 	before = ledger_next(l, LEDGER_FAILED, "le", "n", b, now);
@@ -199,6 +215,59 @@ test_nothing_is_gained_by_a_restart(void **state)
 }
 
 static void
+test_what_changes_while_it_is_written_does_no_harm(void **state)
+{
+	CLEAN(ledger) struct ledger *l = ledger_new(), *again = ledger_new();
+	CLEAN(json) struct json_object *doc = NULL;
+	CLEAN(string) char *text = NULL;
+	struct ledger_writer w = { 0 };
+	struct err err = { 0 };
+	unsigned pieces = 1;
+
+	(void)state;
+	for (size_t i = 0; i < 40000; i++) {
+		CLEAN(string) char *name = name_of(i);
+
+		take(l, name, failed, NOW);
+	}
+	/* The first pieces are written of a table that is another one by the end. */
+	for (size_t i = 40000; !ledger_write(l, NOW, &w); pieces++)
+		for (size_t end = i + (pieces < 4 ? 20000 : 0); i < end; i++) {
+			CLEAN(string) char *name = name_of(i);
+
+			take(l, name, failed, NOW);
+		}
+	assert_true(pieces > 4);
+	text = text_take(&w.text);
+	doc = json_parse(text, strlen(text), &err);
+	assert_non_null(doc);
+	ledger_read(again, doc, NOW);
+	assert_in_range(ledger_count(again), 40000, ledger_count(l));
+	for (size_t i = 0; i < 40000; i++) {
+		CLEAN(string) char *name = name_of(i);
+
+		assert_int_equal(left(again, name, failed, NOW), 4);
+	}
+}
+
+static void
+test_names_that_json_has_to_quote_are_kept(void **state)
+{
+	CLEAN(ledger) struct ledger *l = ledger_new(), *again = ledger_new();
+	CLEAN(json) struct json_object *doc = NULL;
+
+	(void)state;
+	take(l, "a \"b\" \\ c", failed, NOW);
+	take(l, "m\xc3\xbcller.example", failed, NOW);
+	take(l, "plain.example", failed, NOW);
+	doc = to_json(l, NOW);
+	ledger_read(again, doc, NOW);
+	assert_int_equal(ledger_count(again), 3);
+	assert_int_equal(left(again, "a \"b\" \\ c", failed, NOW), 4);
+	assert_int_equal(left(again, "m\xc3\xbcller.example", failed, NOW), 4);
+}
+
+static void
 test_a_hundred_thousand_are_kept_and_found(void **state)
 {
 	CLEAN(ledger) struct ledger *l = ledger_new(), *again = ledger_new();
@@ -212,7 +281,7 @@ test_a_hundred_thousand_are_kept_and_found(void **state)
 			take(l, name, failed, NOW);
 	}
 	assert_int_equal(ledger_count(l), 100000);
-	doc = ledger_to_json(l, NOW);
+	doc = to_json(l, NOW);
 	ledger_read(again, doc, NOW);
 	assert_int_equal(ledger_count(again), 100000);
 	for (size_t i = 0; i < 100000; i++) {
@@ -231,6 +300,8 @@ main(void)
 		cmocka_unit_test(test_a_key_without_end_is_left_out),
 		cmocka_unit_test(test_the_later_of_two_counts),
 		cmocka_unit_test(test_nothing_is_gained_by_a_restart),
+		cmocka_unit_test(test_what_changes_while_it_is_written_does_no_harm),
+		cmocka_unit_test(test_names_that_json_has_to_quote_are_kept),
 		cmocka_unit_test(test_a_hundred_thousand_are_kept_and_found),
 	};
 

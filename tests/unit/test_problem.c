@@ -359,7 +359,7 @@ test_what_is_oversized_is_cut(void **state)
 	CLEAN(json) struct json_object *doc = json_object_new_object();
 	CLEAN(string) char *long_one = many('x', 100000);
 	CLEAN(string) char *page = xasprintf("https://%s", long_one);
-	CLEAN(string) char *expected = many('x', 460);
+	CLEAN(string) char *expected = many('x', 1220);
 	struct err err = { 0 };
 
 	(void)state;

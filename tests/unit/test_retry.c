@@ -2,6 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "daemon/acme/retry.h"
 
@@ -165,6 +166,18 @@ test_pauses_between_attempts(void **state)
 	}
 }
 
+static void
+test_where_a_person_is_wanted_it_waits_a_day(void **state)
+{
+	struct err err = make_err(ERR_BUSY, 0);
+
+	(void)state;
+	snprintf(err.instance, sizeof(err.instance), "https://ca.example/paused");
+	assert_int_equal(retry_attempt(&err, 1), DAY);
+	err.retry_after = 2160;
+	assert_int_equal(retry_attempt(&err, 1), 2160);
+}
+
 /* Between a minute and a day, whatever the count: another daemon's pause wrapped around to
  * nothing after a month of failures. */
 static void
@@ -222,6 +235,7 @@ main(void)
 		cmocka_unit_test(test_looks_get_rarer_and_never_stop),
 		cmocka_unit_test(test_the_cas_wish_for_the_next_look_counts_within_bounds),
 		cmocka_unit_test(test_pauses_between_attempts),
+		cmocka_unit_test(test_where_a_person_is_wanted_it_waits_a_day),
 		cmocka_unit_test(test_no_count_of_failures_leads_out_of_bounds),
 		cmocka_unit_test(test_pauses_only_grow),
 	};

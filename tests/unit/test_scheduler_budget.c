@@ -17,6 +17,8 @@ test_orders_of_an_account_are_spread_by_its_budget(void **state)
 	(void)state;
 	rig.quiet = true;
 	rig.orders = 3; /* in three hours */
+	rig_load("a b c f@other");
+	rig_settle();
 	rig_load("a b c d e f@other");
 	rig_settle();
 	assert_int_equal(rig.n_orders, 4);
@@ -31,7 +33,6 @@ test_orders_of_an_account_are_spread_by_its_budget(void **state)
 	assert_int_equal(rig.n_orders, 5);
 	assert_int_equal(rig_until_order(), HOUR);
 	assert_int_equal(rig.n_orders, 6);
-	assert_null(rig_reason("e", "budget"));
 }
 
 /* The CA's bucket, as it counts. */
@@ -112,9 +113,9 @@ test_an_order_that_is_gone_on_with_is_none_more(void **state)
 	rig_forget();
 	rig_settle();
 	rig_fail("a", ERR_NETWORK, 0);
-	rig_fail("b", ERR_NETWORK, 0);
-	rig_pass(120);
-	assert_int_equal(rig_count(", going on with"), 4);
+	assert_in_range(rig_until_order(), 60, 120);
+	assert_int_equal(rig_count(", going on with"), 3);
+	assert_int_equal(rig.n_orders, 5);
 }
 
 /* ---- the same names ---- */
@@ -243,12 +244,10 @@ test_what_is_used_without_pause_is_written(void **state)
 	assert_int_equal(rig.n_orders, 60);
 	assert_non_null(rig_saved(LEDGER));
 	assert_non_null(strstr(rig_saved(LEDGER), "\"orders\",\"who\":\"main\""));
-	rig_restart("");
-	rig.lifetime = 0;
-	rig.orders = 50;
-	rig_load("b");
+	rig.n_orders = 0;
+	rig_restart(rig_many(50));
 	rig_settle();
-	assert_false(rig_has_job("b"));
+	assert_in_range(rig.n_orders, 40, 41); /* what is left */
 }
 
 static void
@@ -330,13 +329,16 @@ test_budgets_of_the_configuration_of_now_count(void **state)
 	(void)state;
 	rig.quiet = true;
 	rig.orders = 1;
+	rig_load("a");
+	rig_settle();
 	rig_load("a b c");
 	rig_settle();
 	assert_int_equal(rig.n_orders, 1);
-	rig.orders = 2;
+	assert_int_equal(rig_act_at("b"), RIG_START + 3 * HOUR);
+	rig.orders = 3;
 	rig_load("a b c");
 	rig_settle();
-	assert_int_equal(rig.n_orders, 2);
+	assert_int_equal(rig_act_at("b"), RIG_START + HOUR);
 	rig.orders = 0; /* without limit */
 	rig_load("a b c");
 	rig_settle();

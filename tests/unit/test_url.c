@@ -57,7 +57,9 @@ test_urls_not_to_talk_to(void **state)
 		{ "https://user:secret@ca.example/", "has a user name or a password" },
 		{ "https://ca.example@evil.example/", "has a user name or a password" },
 		{ "https://ca.example:0/", "has port 0" },
+		{ "https://ca.example:00/", "has port 0" },
 		{ "https://ca.example:65536/", "has a wrong port" },
+		{ "https://ca.example:100000/", "has a wrong port" },
 		{ "https://ca.example:x/", "has a wrong port" },
 		{ "https://[fe80::1%25eth0]/", "has an IPv6 zone" },
 		{ "https://[2001:db8::7/", "has a wrong IPv6 address" },
@@ -114,6 +116,14 @@ test_references_are_resolved(void **state)
 		{ "../cert/2", "https://ca.example:14000/acme/cert/2" },
 		{ "../../../../x", "https://ca.example:14000/x" },
 		{ "?r", "https://ca.example:14000/acme/order/1?r" },
+		{ "https://other.example:4000/a//b~c_d.pem",
+		    "https://other.example:4000/a//b~c_d.pem" },
+		{ "https://127.0.0.1:4000/x", "https://127.0.0.1:4000/x" },
+		/* what curl changes, it changes */
+		{ "https://other.example/a/../b", "https://other.example/b" },
+		{ "https://127.1/x", "https://127.0.0.1/x" },
+		{ "https://0x7f.1/x", "https://127.0.0.1/x" },
+		{ "https://other.example", "https://other.example/" },
 	};
 
 	(void)state;
