@@ -183,7 +183,7 @@ static struct event_base *
 new_loop(void)
 {
 	struct event_config *config = must(event_config_new());
-	const struct timeval turn = { .tv_usec = TURN_MS * 1000 };
+	const struct timeval turn = { .tv_usec = TURN_MS * 1000L };
 	struct event_base *loop;
 
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);

@@ -43,16 +43,15 @@ static int
 bind_all(struct acmed *d, const struct port *port, const char *const *addresses,
     struct err *err)
 {
-	size_t wanted = strv_length(addresses);
 	size_t n = 0;
 
-	for (size_t i = 0; i < wanted; i++) {
-		int fd = listener_bind(addresses[i], err);
+	for (const char *const *one = addresses; one != NULL && *one != NULL; one++) {
+		int fd = listener_bind(*one, err);
 
 		if (fd != -1) {
 			port->listen(d, fd);
 			n++;
-		} else if (err->kind == ERR_CONFIG && (i + 1 < wanted || n > 0)) {
+		} else if (err->kind == ERR_CONFIG && (one[1] != NULL || n > 0)) {
 			log_warn("%s: %s", port->key, err->text);
 		} else {
 			return err_prefix(err, "%s", port->key);

@@ -34,17 +34,19 @@ one() { # NAME COMMAND...
 		echo ok >>"$results"
 	else
 		# In one go, so that two that end together stay apart.
-		printf '%s\n' "FAIL $name ($(($(date +%s) - begun)) s), $log says:
+		printf '%s\n' "${verdict:-FAIL} $name ($(($(date +%s) - begun)) s), $log says:
 $(what_failed "$log" | sed 's/^/     | /')"
-		echo FAIL >>"$results"
+		[ -n "${verdict-}" ] || echo FAIL >>"$results"
 		return 1
 	fi
 }
 
-# `check.sh --one NAME COMMAND...` is how xargs comes to it.
+# `check.sh --one NAME COMMAND...` is how xargs comes to it. What fails beside others is
+# run once more, alone: that it failed is seen, and that alone decides.
 if [ "${1-}" = --one ]; then
 	shift
-	one "$@"
+	verdict="fail, to be run again alone:"
+	one "$@" || printf '%s|%s\n' "$1, again" "$4" >>"$logs/again"
 	exit 0
 fi
 
@@ -56,6 +58,16 @@ at_a_time() { # COUNT: of "NAME|COMMAND WORD..." lines
 	tr '\n' '\0' | xargs -0 -r -P "$1" -n 1 sh -c '
 		name=${1%%"|"*}
 		exec sh "$0" --one "$name" sh -c "${1#*"|"}"' "$source_dir/tests/check.sh"
+}
+
+# What failed beside others.
+again() {
+	[ -e "$logs/again" ] || return 0
+	mv "$logs/again" "$logs/again.now"
+	while IFS='|' read -r name command; do
+		one "$name" sh -c "$command"
+	done <"$logs/again.now"
+	rm "$logs/again.now"
 }
 
 # ---- the checks ----
@@ -76,6 +88,7 @@ system_tests() { # BUILD KIND SECONDS
 		fi
 		echo "$2 $(basename "$script" .sh)|timeout -k 20 $3 sh '$script' '$1'"
 	done | at_a_time "${CHECK_PARALLEL:-2}"
+	again
 }
 
 benchmarks() { # BUILD: nothing else runs meanwhile
@@ -83,6 +96,7 @@ benchmarks() { # BUILD: nothing else runs meanwhile
 		[ ! -e "$script" ] ||
 			echo "$(basename "$script" .sh)|timeout -k 20 600 sh '$script' '$1'"
 	done | at_a_time 1
+	again
 }
 
 check_build() { # BUILD KIND SECONDS CONFIGURE-ARGUMENT...

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/json.h"
+#include "common/mem.h"
 #include "common/str.h"
 
 /* Sub-problems beyond this many are counted, not told. */
@@ -136,15 +137,45 @@ add_algorithms(struct text *t, struct json_object *problem)
 		text_add(t, "; it takes %s", safe);
 }
 
+/* "... Please visit: https://..." is how Let's Encrypt puts it where an account is paused.
+ */
+static char *
+page_in_sentence(struct json_object *problem)
+{
+	const char *detail = json_get_string(problem, "detail");
+	const char *page = detail != NULL ? strstr(detail, "isit") : NULL;
+	size_t length;
+
+	if (page == NULL || !str_eq(short_type(problem), "rateLimited"))
+		return NULL;
+	page += strcspn(page, " ");
+	page += strspn(page, " ");
+	if (!str_starts(page, "https://"))
+		return NULL;
+	length = strcspn(page, " \"<>");
+	while (strchr(".,;)", page[length - 1]) != NULL)
+		length--;
+	return xstrndup(page, length);
+}
+
+static char *
+page_of(struct json_object *problem)
+{
+	const char *instance = json_get_string(problem, "instance");
+
+	if (str_starts(instance, "https://") || str_starts(instance, "http://"))
+		return xstrdup(instance);
+	return page_in_sentence(problem);
+}
+
 /* The sentence, the type and the page for a person; the kind is the caller's. */
 static void
 tell(struct json_object *problem, enum err_kind kind, struct err *err)
 {
-	const char *instance = json_get_string(problem, "instance");
+	CLEAN(string) char *page = page_of(problem);
 	struct text t = { 0 };
 	CLEAN(string)
 	char *type = str_printable(short_type(problem), sizeof(err->problem) - 1);
-	CLEAN(string) char *page = NULL;
 
 	add_sentence(&t, problem);
 	add_subproblems(&t, problem);
@@ -152,9 +183,10 @@ tell(struct json_object *problem, enum err_kind kind, struct err *err)
 	err_set(err, kind, "%s", t.s);
 	text_clear(&t);
 	snprintf(err->problem, sizeof(err->problem), "%s", type);
-	if (str_starts(instance, "https://") || str_starts(instance, "http://")) {
-		page = str_printable(instance, sizeof(err->instance) - 1);
-		snprintf(err->instance, sizeof(err->instance), "%s", page);
+	if (page != NULL) {
+		CLEAN(string) char *safe = str_printable(page, sizeof(err->instance) - 1);
+
+		snprintf(err->instance, sizeof(err->instance), "%s", safe);
 	}
 }
 

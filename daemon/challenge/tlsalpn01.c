@@ -24,7 +24,7 @@
 
 #define MOST_CONNECTIONS 256
 #define MOST_EACH        64
-#define MOST_RECEIVED    (2 * TLSALPN01_RECORD_MAX) /* of a whole handshake */
+#define MOST_RECEIVED    ((size_t)2 * TLSALPN01_RECORD_MAX) /* of a whole handshake */
 #define DEADLINE_MS      10000
 #define SWEEP_MS         1000
 #define MANY             16 /* connections: their memory is worth giving back */
@@ -281,13 +281,14 @@ static void
 on_sweep(evutil_socket_t fd, short what, void *arg)
 {
 	struct tlsalpn01 *t = arg;
-	struct connection *c;
+	struct connection *c, *next;
 
 	(void)fd;
 	(void)what;
-	while ((c = TAILQ_FIRST(&t->all)) != NULL) {
+	for (c = TAILQ_FIRST(&t->all); c != NULL; c = next) {
 		int64_t left = c->until_ms - clock_monotonic_ms();
 
+		next = TAILQ_NEXT(c, by_age);
 		if (left > 0) {
 			sweep_in(t, left < SWEEP_MS ? left : SWEEP_MS);
 			return;
@@ -413,15 +414,17 @@ tlsalpn01_new(struct event_base *loop)
 void
 tlsalpn01_free(struct tlsalpn01 *t)
 {
-	struct connection *c;
+	struct connection *c, *next;
 
 	if (t == NULL)
 		return;
 	for (size_t i = 0; i < t->n_listeners; i++)
 		listener_free(t->listeners[i]);
 	free(t->listeners);
-	while ((c = TAILQ_FIRST(&t->all)) != NULL)
+	for (c = TAILQ_FIRST(&t->all); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, by_age);
 		connection_free(c);
+	}
 	guests_free(t->waiting);
 	guests_free(t->answered);
 	event_free(t->sweep);

@@ -46,11 +46,9 @@ void clock_hint_not_before(time_t not_before);
 /* This is what `who` has said the time is, in the Date of an answer just now (RFC 9110,
  * section 6.6.1). More than ten minutes apart is doubt; the next answer takes the place of
  * this one, and ends the doubt where it agrees with the clock: whoever asks no CA because
- * of it has to go on asking what time it is. */
+ * of it has to go on asking what time it is. It holds also after the clock was set, for
+ * another clock tells how long ago it was said. */
 void clock_hint_date(time_t date, const char *who);
-
-/* The clock was set: what was said before is void. Certificates go on to count. */
-void clock_forget_hints(void);
 
 /* ---- being woken ---- */
 

@@ -80,9 +80,3 @@ clock_hint_date(time_t date, const char *who)
 	hints.heard_at_ms = clock_boottime_ms();
 	snprintf(hints.who, sizeof(hints.who), "%s", who);
 }
-
-void
-clock_forget_hints(void)
-{
-	hints.heard = false;
-}

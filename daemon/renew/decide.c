@@ -322,6 +322,20 @@ wait_for_window(const struct decide_input *in, struct decision *d)
 }
 
 static void
+after_deploy_failed(const struct decide_input *in, struct decision *d)
+{
+	const struct state_deploy *s = &in->state->deploy;
+	char at[TIMEFMT_SIZE];
+
+	because(d, "deploy-failed", "putting it into use failed %u time%s, last %s: %s",
+	    s->failures, s->failures == 1 ? "" : "s", timefmt_rfc3339(s->failed_at, at),
+	    s->error ? s->error : "");
+	if (s->failed_at <= in->now && s->retry_at <= in->now + PAUSE_MAX &&
+	    s->retry_at > d->deploy_at)
+		d->deploy_at = s->retry_at;
+}
+
+static void
 when_to_deploy(const struct decide_input *in, struct decision *d)
 {
 	const struct state_deploy *s = &in->state->deploy;
@@ -341,15 +355,8 @@ when_to_deploy(const struct decide_input *in, struct decision *d)
 	}
 	d->deploy_check = known && s->stage != DEPLOY_STAGE_NONE;
 	d->deploy_at = in->now;
-	if (known && s->failures > 0) {
-		because(d, "deploy-failed",
-		    "putting it into use failed %u time%s, last %s: %s", s->failures,
-		    s->failures == 1 ? "" : "s", timefmt_rfc3339(s->failed_at, at),
-		    s->error ? s->error : "");
-		if (s->failed_at <= in->now && s->retry_at <= in->now + PAUSE_MAX &&
-		    s->retry_at > d->deploy_at)
-			d->deploy_at = s->retry_at;
-	}
+	if (known && s->failures > 0)
+		after_deploy_failed(in, d);
 	wait_for_window(in, d);
 	if (!in->deploying)
 		because(d, "not-deployed", "not in use yet; that is done %s",

@@ -63,8 +63,7 @@ read_stamp(struct json_object *doc)
 {
 	const char *text = json_get_string(doc, "stamp");
 
-	if (text == NULL || strlen(text) != 16 ||
-	    strspn(text, "0123456789abcdef") != 16)
+	if (text == NULL || strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16)
 		return 0;
 	return strtoull(text, NULL, 16);
 }

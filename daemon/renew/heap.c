@@ -83,6 +83,14 @@ heap_set(struct heap *h, struct heap_node *node, time_t at)
 }
 
 void
+heap_empty(struct heap *h)
+{
+	for (size_t i = 0; i < h->count; i++)
+		h->nodes[i]->place = 0;
+	h->count = 0;
+}
+
+void
 heap_clear(struct heap *h)
 {
 	free(h->nodes);

@@ -23,6 +23,9 @@ struct heap_node *heap_first(const struct heap *h);
 
 /* Puts it in, or moves it; 0 takes it out. O(log n). */
 void heap_set(struct heap *h, struct heap_node *node, time_t at);
+
+/* Takes all of them out. O(n); those that are put in again in their order are O(1) each. */
+void heap_empty(struct heap *h);
 void heap_clear(struct heap *h);
 
 #endif

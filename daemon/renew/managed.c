@@ -197,6 +197,8 @@ next_instant(const struct managed *m, const struct decision *d, time_t now)
 		wake = use;
 	if (d->expiring_at > now && d->expiring_at < wake)
 		wake = d->expiring_at;
+	if (m->save_at > now && m->save_at < wake)
+		wake = m->save_at;
 	return wake;
 }
 
@@ -207,7 +209,7 @@ think_of_use(struct managed *m, const struct decision *d, time_t now)
 
 	if (use != 0 && use <= now)
 		managed_start_deploy(m, d->deploy_check);
-	if (managed_alert(m))
+	if (managed_alert(m) || (m->save_at != 0 && m->save_at <= now))
 		managed_save(m);
 }
 
@@ -340,25 +342,31 @@ managed_set_damaged(struct managed *m, char *damage, unsigned version)
 }
 
 struct managed *
-managed_new(struct scheduler *s, const struct cert_config *config)
+managed_read(const struct store *store, const struct cert_config *config)
 {
 	struct managed *m = xcalloc(1, sizeof(*m));
 	struct found found = { 0 };
 
-	m->scheduler = s;
+	found_read(&found, store, config->name);
 	m->config = config;
-	found_read(&found, s->deps.job.store, config->name);
 	m->state = found.state;
-	m->version = m->first_version = found.version;
+	m->info = found.info;
 	m->damage = found.damage;
-	if (found.info != NULL)
-		managed_set_live(m, found.info, found.version);
+	m->version = m->first_version = found.version;
 	m->unread = found.unread;
+	return m;
+}
+
+void
+managed_join(struct managed *m, struct scheduler *s)
+{
+	m->scheduler = s;
+	if (m->info != NULL)
+		clock_hint_not_before(m->info->not_before);
 	if (m->damage != NULL)
-		log_warn("%s: %s", config->name, m->damage);
+		log_warn("%s: %s", m->config->name, m->damage);
 	managed_catch_up(m);
 	managed_catch_up_rollback(m);
-	return m;
 }
 
 void
@@ -397,11 +405,7 @@ managed_cancel(struct managed *m, const char *why)
 void
 managed_set_config(struct managed *m, const struct cert_config *config)
 {
-	bool changed = !str_eq(m->config->hash, config->hash);
-
 	m->config = config;
-	if (!changed)
-		return;
 	/* What failed, failed under other settings: a mended one is tried at once, and is
 	 * well when it has succeeded. */
 	m->state.failures = m->state.failures > 0;
@@ -417,7 +421,7 @@ managed_set_config(struct managed *m, const struct cert_config *config)
 }
 
 void
-managed_free(struct managed *m)
+managed_stop(struct managed *m)
 {
 	struct scheduler *s = m->scheduler;
 
@@ -425,9 +429,16 @@ managed_free(struct managed *m)
 	scheduler_leave(s, m);
 	drop_job(m);
 	managed_stop_poll(m);
-	deploy_free(m->deploy);
-	rollback_free(m->rollback);
-	worker_task_free(m->saving);
+	deploy_free(TAKE(m->deploy));
+	rollback_free(TAKE(m->rollback));
+	worker_task_free(TAKE(m->saving));
+}
+
+void
+managed_dispose(struct managed *m)
+{
+	if (m == NULL)
+		return;
 	state_clear(&m->state);
 	cert_info_free(m->info);
 	free(m->damage);

@@ -65,8 +65,7 @@ jumped_forward(const struct managed *m, const struct ari_window *window)
 	if (old->drawn != 0)
 		return window->end < old->start &&
 		       (window->end <= now || old->start - window->start > lifetime / 20);
-	return window->end <= now &&
-	       window->end < m->info->not_before + lifetime / 2;
+	return window->end <= now && window->end < m->info->not_before + lifetime / 2;
 }
 
 /* RFC 9773, section 4.2: an instant of the window, drawn once for each window. */

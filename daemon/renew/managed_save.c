@@ -23,6 +23,9 @@ managed_tell(struct managed *m, enum event_type type, const char *step, const ch
 	scheduler_tell(m->scheduler, &event);
 }
 
+/* A disk that is full is not full for ever. */
+#define AGAIN_SECONDS 600
+
 struct save {
 	struct managed *managed; /* for done() only */
 	struct store *store;
@@ -58,8 +61,11 @@ on_saved(void *arg)
 	const struct err *err = s->err.kind ? &s->err : NULL;
 
 	m->saving = NULL;
-	if (err != NULL)
+	if (err != NULL) {
 		log_error("%s: %s", m->config->name, err->text);
+		m->save_at = clock_now() + AGAIN_SECONDS;
+		scheduler_wake_at(m->scheduler, m, 1);
+	}
 	/* Not where the job was replaced meanwhile, and the one of now has a URL to save.
 	 */
 	if (s->for_job && !m->record_waits && m->job != NULL)
@@ -82,6 +88,7 @@ managed_save(struct managed *m)
 		return;
 	}
 	m->unsaved = false;
+	m->save_at = 0;
 	doc = state_to_json(&m->state);
 	facts_to_json(doc, m->info, m->version);
 	s = xcalloc(1, sizeof(*s));

@@ -39,6 +39,7 @@ scheduler_wake_at(struct scheduler *s, struct managed *m, time_t at)
 void
 scheduler_wake_all(struct scheduler *s)
 {
+	heap_empty(&s->heap);
 	for (size_t i = 0; i < s->count; i++)
 		heap_set(&s->heap, &s->list[i]->wake, 1);
 	set_timer(s);
@@ -67,7 +68,7 @@ on_time(bool stepped, void *arg)
 	scheduler_look_at_clock(s);
 }
 
-/* ---- configuration ---- */
+/* ---- by name ---- */
 
 static int
 by_name(const void *key, const void *member)
@@ -85,41 +86,6 @@ scheduler_find(const struct scheduler *s, const char *name)
 		     : NULL;
 
 	return found ? *found : NULL;
-}
-
-void
-scheduler_set_config(struct scheduler *s, struct config *config)
-{
-	struct managed **list = xcalloc(config->n_certs + 1, sizeof(struct managed *));
-	struct managed **old = s->list;
-	size_t n_old = s->count;
-	struct config *before = s->config;
-
-	for (size_t i = 0; i < config->n_certs; i++) {
-		list[i] = scheduler_find(s, config->certs[i]->name);
-		if (list[i] != NULL)
-			managed_set_config(list[i], config->certs[i]);
-		else
-			list[i] = managed_new(s, config->certs[i]);
-	}
-	/* Who is told may look at any of them: none is freed before the list is the new
-	 * one. */
-	for (size_t i = 0; i < n_old; i++)
-		if (config_cert(config, old[i]->config->name) == NULL)
-			managed_cancel(old[i], "it is no longer in the configuration");
-	s->config = config_ref(config);
-	s->list = list;
-	s->count = config->n_certs;
-	for (size_t i = 0; i < n_old; i++)
-		if (config_cert(config, old[i]->config->name) == NULL)
-			managed_free(old[i]);
-	free(old);
-	config_free(before);
-	scheduler_recall_incidents(s);
-	scheduler_check_pairs(s);
-	/* From the loop, not from here: the caller is not done yet. */
-	scheduler_wake_all(s);
-	scheduler_drain(s);
 }
 
 /* ---- by command ---- */
@@ -195,7 +161,9 @@ scheduler_free(struct scheduler *s)
 	if (s == NULL)
 		return;
 	for (size_t i = 0; i < s->count; i++)
-		managed_free(s->list[i]);
+		managed_stop(s->list[i]);
+	for (size_t i = 0; i < s->count; i++)
+		managed_dispose(s->list[i]);
 	while (!TAILQ_EMPTY(&s->subscriptions))
 		subscription_free(TAILQ_FIRST(&s->subscriptions));
 	scheduler_free_lanes(s);

@@ -39,6 +39,21 @@ DEFINE_CLEAN(scheduler, struct scheduler);
  * the order in flight. Nothing is asked of a network before the loop runs again. */
 void scheduler_set_config(struct scheduler *s, struct config *config);
 
+/* The same in three parts, for a configuration that comes while others are served. What
+ * it means for the certificates, and what lies on disk of those that are new: blocks, and
+ * is for a worker. `before` is what the scheduler has now, and will have when the plan is
+ * put in force; both are referenced. */
+struct scheduler_plan;
+struct scheduler_plan *scheduler_plan_new(const struct store *store, struct config *before,
+    struct config *next);
+
+/* On the loop. */
+void scheduler_use_plan(struct scheduler *s, struct scheduler_plan *plan);
+
+/* Takes time as well: on a worker again, used or not. */
+void scheduler_plan_free(struct scheduler_plan *plan);
+DEFINE_CLEAN(scheduler_plan, struct scheduler_plan);
+
 /* ---- by a person's command ---- */
 
 enum scheduler_ask {

@@ -71,7 +71,8 @@ is_another(struct managed *m, struct found *f)
 {
 	managed_stop_poll(m); /* the answer would be about what is not in force */
 	if (f->info != NULL) {
-		log_warn("%s: the pair in force has been replaced by another", m->config->name);
+		log_warn("%s: the pair in force has been replaced by another",
+		    m->config->name);
 		managed_set_live(m, TAKE(f->info), f->version);
 	} else {
 		log_warn("%s: %s", m->config->name,

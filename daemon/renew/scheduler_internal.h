@@ -63,6 +63,7 @@ struct managed {
 	bool poll_waiting; /* for its turn to ask */
 	bool unread;       /* its pair: the state says what it is */
 	bool save_again;
+	time_t save_at; /* what the disk did not take is tried again; 0: it took all */
 	bool unsaved;               /* will be, with the renewal information under way */
 	bool record_waits;          /* the job waits for the save under way */
 	TAILQ_ENTRY(managed) entry; /* of a lane: while it waits, or has a job */
@@ -98,8 +99,16 @@ struct scheduler {
 
 /* ---- managed.c: what is known of it, and what is decided ---- */
 
-struct managed *managed_new(struct scheduler *s, const struct cert_config *config);
-void managed_free(struct managed *m);
+/* As it lies on disk. Blocks, and touches nothing else: on a worker, but at the start. */
+struct managed *managed_read(const struct store *store, const struct cert_config *config);
+
+/* It is one of the list now. */
+void managed_join(struct managed *m, struct scheduler *s);
+
+/* Ends what is under way; it is in the list no more. Then it may be disposed of, on any
+ * thread. */
+void managed_stop(struct managed *m);
+void managed_dispose(struct managed *m);
 
 /* Whoever waits for it is told that nothing comes of it. */
 void managed_cancel(struct managed *m, const char *why);
@@ -107,7 +116,7 @@ void managed_cancel(struct managed *m, const char *why);
 /* Its order or poll ended. Where that tried a CA and said nothing of it, another may. */
 void managed_stop_probing(struct managed *m);
 
-/* The same certificate under a new configuration. */
+/* The same certificate under other settings. */
 void managed_set_config(struct managed *m, const struct cert_config *config);
 
 /* Decides anew, begins what is due, and sets the next wake-up. */

@@ -10,24 +10,24 @@
 #
 # SCALE_CERTS (20000), SCALE_DAYS (60) and SCALE_LIFETIME_DAYS (15) are of the long run;
 # 100000, 400 and 90 take half an hour. SCALE_MOST (100000) is the largest of the table.
+
+# In memory where there is room for it: what a disk is like is not the question.
+room_kib() { # DIRECTORY
+	df -Pk "$1" 2>/dev/null | awk 'NR == 2 { room = $4 } END { print room + 0 }'
+}
+
+free_kib=$(awk '/^MemAvailable/ { print $2 }' /proc/meminfo)
+if [ "$(room_kib /dev/shm)" -gt 4000000 ] && [ "$free_kib" -gt 5000000 ]; then
+	TMPDIR=/dev/shm
+	export TMPDIR
+fi
 . "$(dirname "$0")/../lib/system.sh"
 scale=$build_dir/tests/bench/scale
+disk=$scratch
 most=${SCALE_MOST:-100000}
 certs=${SCALE_CERTS:-20000}
 days=${SCALE_DAYS:-60}
 lifetime=${SCALE_LIFETIME_DAYS:-15}
-
-# In memory where there is room for it: what a disk is like is not the question.
-room_kib() { # DIRECTORY
-	df -Pk "$1" 2>/dev/null | awk 'NR == 2 { print $4 }'
-}
-
-disk=$scratch
-free_kib=$(awk '/^MemAvailable/ { print $2 }' /proc/meminfo)
-if [ "$(room_kib /dev/shm || echo 0)" -gt 4000000 ] && [ "$free_kib" -gt 5000000 ]; then
-	disk=$(mktemp -d /dev/shm/acmed-scale.XXXXXX) || exit 2
-	scratch_too=$disk
-fi
 echo "state and configuration are in $disk, fsync() does nothing"
 
 run() { # NAME MODE COUNT [DAYS]: what it prints becomes NAME_x=y

@@ -222,18 +222,19 @@ static void
 write_main(int dir, const char *path)
 {
 	CLEAN(string)
-	char *text = xasprintf("state-dir: %s/state\n"
-			       "control: {socket: %s/acmed.sock}\n"
-			       "http-01: {listen: \"127.0.0.1:0\"}\n"
-			       "accounts:\n"
-			       "  main:\n"
-			       "    directory: " DIRECTORY_URL "\n"
-			       "    agree-tos: true\n"
-			       "    budget: {orders: 100000, orders-per: 3h, duplicates: 5, "
-			       "duplicates-per: 7d}\n"
-			       "defaults:\n"
-			       "  deploy: [{reload: nginx.service}]\n",
-	    path, path);
+	char *text =
+	    xasprintf("state-dir: %s/state\n"
+		      "control: {socket: %s/acmed.sock}\n"
+		      "http-01: {listen: \"127.0.0.1:0\"}\n"
+		      "accounts:\n"
+		      "  main:\n"
+		      "    directory: " DIRECTORY_URL "\n"
+		      "    agree-tos: true\n"
+		      "    budget: {orders: 100000, orders-per: 3h, duplicates: 5, "
+		      "duplicates-per: 7d}\n"
+		      "defaults:\n"
+		      "  deploy: [{reload: nginx.service}]\n",
+		path, path);
 
 	write_file(dir, "acmed.yaml", text);
 }

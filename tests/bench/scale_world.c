@@ -250,7 +250,8 @@ random_jitter(int64_t value, int percent)
 
 /* ---- the disk ---- */
 
-/* Nothing is to outlive a power cut here, and waiting for a disk is not what is measured. */
+/* Nothing is to outlive a power cut here, and waiting for a disk is not what is measured.
+ */
 int
 fsync(int fd)
 {

@@ -119,12 +119,19 @@ spawn() { # NAME COMMAND...: output to $scratch/NAME.log, its pid in $spawned
 	clock=$scratch/$1.clock spawned_pid=$scratch/$1.pid
 	shift
 	if [ -e "$clock" ]; then
-		set -- env "LD_PRELOAD=$build_dir/tests/lib/set_clock.so" "ACMED_CLOCK=$clock" "$@"
+		# Sanitizers want to be the first library, but need not.
+		set -- env "LD_PRELOAD=$build_dir/tests/lib/set_clock.so" "ACMED_CLOCK=$clock" \
+			"ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0" "$@"
 	fi
 	"$@" >>"$spawned_log" 2>&1 </dev/null &
 	spawned=$!
 	[ ! -e "$clock" ] || echo "$spawned" >"$spawned_pid"
 	children="$spawned $children"
+}
+
+# What needs much more time and memory in such a build.
+is_sanitized() {
+	grep -q __asan_init "$acmed"
 }
 
 alive() { # PID

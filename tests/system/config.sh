@@ -235,7 +235,7 @@ cp "$config" "$scratch/kept.yaml"
 sed -i 's|acmed.sock|other.sock|' "$config"
 run ctl reload
 equal "what takes effect at the next start is a warning" "$status $err" \
-	"0 $config:1:1: warning: one of state-dir, control.socket, http-01.listen and log.target has changed: that takes effect at the next start"
+	"0 $config:1:1: warning: one of state-dir, control.socket, http-01.listen, tls-alpn-01.listen and log.target has changed: that takes effect at the next start"
 cp "$scratch/kept.yaml" "$config"
 check "taken back" ctl reload
 equal "and the one with other settings was not issued anew" "$(serial third)" "$old"

@@ -119,3 +119,25 @@ refuse "status --check complains" 1 ctl status --check weak
 orders=$(ca_count newOrder)
 check "after a minute it is in use" wait_for 100 is_state weak valid
 equal "and no other one was ordered for that" "$(ca_count newOrder)" "$orders"
+
+echo "== an output that is written, and a unit that could not be told of it"
+in_use() { # N: times so far
+	[ "$(grep -c "late: in use" "$scratch/acmed.log")" -ge "$1" ]
+}
+late() { # OUTPUT UNIT
+	cert_extra="outputs: [{path: $served/$1, format: fullchain}]
+deploy: [{reload: $2}]"
+	write_cert late late.example
+}
+systemd_units "late.service active"
+late late1.pem late.service
+check "loaded" ctl reload
+check "it is in use" wait_for 30 in_use 1
+late late2.pem misspelt.service
+check "another path, and a unit that there is not" ctl reload
+check "the state says so" wait_for 20 is_state late not-deployed
+check "but the output was written" test -s "$served/late2.pem"
+late late2.pem late.service
+check "the unit's name is mended" ctl reload
+check "it is in use again" wait_for 30 in_use 2
+equal "and the server was told of the new output" "$(systemd_jobs | grep -c late)" 2

@@ -6,8 +6,7 @@
 #
 #	sh tests/system/failover.sh BUILD-DIR
 #
-# Debian packages: openssl, curl, python3. Not for a build with sanitizers: they want to be
-# the first library.
+# Debian packages: openssl, curl, python3.
 # shellcheck source=tests/lib/system.sh
 . "$(dirname "$0")/../lib/system.sh"
 

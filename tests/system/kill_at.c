@@ -242,6 +242,21 @@ go_on(pid_t thread, int status)
 	ptrace(PTRACE_CONT, thread, NULL, signal);
 }
 
+/* The next thread that stands still; -1 where the program has ended. */
+static pid_t
+next_thread(int *status)
+{
+	pid_t thread;
+
+	do {
+		thread = waitpid(-1, status, __WALL);
+		if (thread == t.program && !WIFSTOPPED(*status))
+			return -1;
+	} while (
+	    (thread == -1 && errno == EINTR) || (thread != -1 && !WIFSTOPPED(*status)));
+	return thread;
+}
+
 /* 0 where it was killed here. */
 static int
 watch(void)
@@ -250,20 +265,12 @@ watch(void)
 	int status;
 	pid_t thread;
 
-	for (;;) {
-		thread = waitpid(-1, &status, __WALL);
-		if (thread == -1 && errno == EINTR)
-			continue;
-		if (thread == -1)
-			return killed ? 0 : 1;
-		if (thread == t.program && !WIFSTOPPED(status))
-			return killed ? 0 : 1;
-		if (!WIFSTOPPED(status))
-			continue;
+	while ((thread = next_thread(&status)) != -1) {
 		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8) && !killed)
 			killed = before_call(thread);
 		go_on(thread, status);
 	}
+	return killed ? 0 : 1;
 }
 
 static void

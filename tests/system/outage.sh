@@ -6,8 +6,7 @@
 #
 #	sh tests/system/outage.sh BUILD-DIR
 #
-# Debian packages: openssl, curl, python3. Not for a build with sanitizers: they want to be
-# the first library.
+# Debian packages: openssl, curl, python3.
 # shellcheck source=tests/lib/system.sh
 . "$(dirname "$0")/../lib/system.sh"
 
@@ -136,6 +135,11 @@ echo "== it is back"
 faults
 orders=$(ca_count newOrder)
 pass 4500
+is_back() {
+	acmed_log | grep -qF "$directory answers again"
+}
+check "which is noticed" wait_for 20 is_back
+pass 31 # what failed for it is tried again in half a minute
 check "all ten are renewed" wait_for 60 all_renewed "$first"
 equal "with an order each" "$(($(ca_count newOrder) - orders))" 10
 for name in $names; do
@@ -144,4 +148,36 @@ for name in $names; do
 	! is_held "$name" || fail "$name does not wait" "$(ctl why "$name")"
 done
 check "status --check is content" ctl status --check
-contains "the log has the end of it" "$(acmed_log)" "$directory answers again"
+
+echo "== it is stopped: connections are made, and nothing answers"
+second=$(serials)
+kill -s STOP "$ca_pid"
+no_answers() {
+	acmed_log | grep -c "^directory .*: no answer from"
+}
+before=$(no_answers)
+set_clock $((ahead + 60 * day + 2 * hour)) acmed
+check "when they are due again, all ten wait for it" wait_for 60 all_held
+at_first=$(($(no_answers) - before))
+check "of ten, $at_first asked it" [ "$at_first" -eq 1 ]
+before=$(no_answers)
+pauses=0
+while [ "$pauses" -lt 2 ]; do
+	so_far=$(no_answers)
+	set_clock $((ahead + 5400)) acmed
+	another() {
+		[ "$(no_answers)" -gt "$so_far" ]
+	}
+	wait_for 20 another || fail "it is tried again after a pause"
+	wait_for 20 is_held c9 || fail "they are held again"
+	pauses=$((pauses + 1))
+done
+n=$(($(no_answers) - before))
+check "after $pauses pauses it was asked $n times" [ "$n" -le $((3 * pauses)) ]
+kill -s CONT "$ca_pid"
+orders=$(ca_count newOrder)
+pass 5400
+pass 31
+check "when it goes on, all ten are renewed" wait_for 60 all_renewed "$second"
+equal "with an order each" "$(($(ca_count newOrder) - orders))" 10
+check "status --check is content" ctl status --check

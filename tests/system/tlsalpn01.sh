@@ -148,7 +148,7 @@ behind() { # PROXY COMMAND...
 	check "$proxy: also who asks for no protocol" \
 		client is_routed 127.0.0.1 b.example "" "CN = localhost"
 	stop_acmed
-	end_child "$proxy_pid" QUIT
+	end_child "$proxy_pid"
 }
 
 listens_on "$own_port"

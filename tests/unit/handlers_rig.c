@@ -270,8 +270,7 @@ config_to_json(const struct config *c, const struct cert_config *cert)
 }
 
 void
-config_compare(const struct config *old, const struct config *next,
-    struct config_diff *ret)
+config_compare(const struct config *old, const struct config *next, struct config_diff *ret)
 {
 	(void)old;
 	assert_ptr_equal(next, &rig_next);
@@ -309,7 +308,8 @@ load(struct problems *problems, void *arg)
 		return &rig_next;
 	problems->count = 1;
 	problems->list = xcalloc(1, sizeof(*problems->list));
-	*problems->list = (struct problem){ (char *)"a.yaml", 3, 4, false, (char *)"wrong" };
+	*problems->list =
+	    (struct problem){ (char *)"a.yaml", 3, 4, false, (char *)"wrong" };
 	return NULL;
 }
 

@@ -31,12 +31,12 @@ struct rig {
 
 	const char *doubt;  /* why the clock is wrong, or NULL */
 	time_t not_before;  /* the newest that the clock was told of */
-	unsigned n_forgets; /* of what it was told */
 	uint32_t random;    /* what the next draw is */
 	int64_t jitter;     /* percent that is added to what jitters */
 	bool spreads;       /* fingerprints differ, by all of their range */
 	bool hold_tasks;    /* the worker is busy */
 	bool disk_is_full;  /* saving fails */
+	uint64_t stamp;     /* of all files; 0: nothing is believed that was not read */
 
 	/* ---- what the next configuration has ---- */
 
@@ -44,6 +44,7 @@ struct rig {
 	const char *gone;     /* an account that is none of it, or NULL */
 	bool has_staging;     /* the CA of "main" has a test directory */
 	bool same_names;      /* they are all for "same" */
+	const char *slow;     /* "a b": certificates with a key that takes seconds */
 	bool ari_off;
 	bool deploys;    /* each certificate has something to deploy */
 	bool verifies;   /* and to verify */
@@ -65,6 +66,7 @@ struct rig {
 	bool no_www;       /* the CA leaves the second name out */
 	bool deploys_well; /* what is deployed is in use at once */
 
+	unsigned n_reads; /* of pairs */
 	unsigned n_orders, n_asks, n_saves, n_configs;
 	unsigned n_events[EVENT_TYPE_COUNT];
 	unsigned most_orders;         /* that were ever under way together */
@@ -109,6 +111,7 @@ void rig_step_clock(time_t by);
 /* ---- orders ---- */
 
 bool rig_has_job(const char *name);
+void rig_make_key(const char *name); /* the one that takes seconds is there */
 void rig_record(const char *name, const char *url);
 void rig_issue(const char *name, time_t lifetime);
 void rig_fail(const char *name, enum err_kind kind, time_t retry_after);

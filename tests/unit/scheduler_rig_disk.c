@@ -155,14 +155,13 @@ store_switch(struct store *s, const char *cert, unsigned version, struct err *er
 	return 0;
 }
 
-/* Nothing is believed that was not read. */
 uint64_t
 store_stamp(const struct store *s, const char *cert, unsigned version)
 {
 	(void)s;
 	(void)cert;
 	(void)version;
-	return 0;
+	return rig.stamp;
 }
 
 struct chain *
@@ -170,6 +169,7 @@ store_live(const struct store *s, const char *cert, struct key **key, struct err
 {
 	struct chain *c = store_version(s, cert, rig_disk(cert)->version, key, err);
 
+	rig.n_reads++;
 	if (c == NULL)
 		err_set(err, ERR_SYSTEM, "live/%s: %s", cert,
 		    rig_disk(cert)->version > 0 ? "damaged" : "none");
@@ -197,18 +197,23 @@ struct cert_info *
 rig_info(const char *name, unsigned version)
 {
 	const struct rig_version *v = version_of(name, version);
-	struct cert_info *info = xcalloc(1, sizeof(*info));
+	const char *names[] = { name, v->has_www ? "www" : NULL, NULL };
+	char serial[16], id[96], fingerprint[65];
 
-	strv_add(&info->names, name);
-	if (v->has_www)
-		strv_add(&info->names, "www");
-	info->serial = xasprintf("%02x", version);
-	info->ari_id = xasprintf("%s#%u", name, version);
-	info->fingerprint = xasprintf("%08xff", spread_of(name));
-	info->key_type = xstrdup("ec:P-256");
-	info->not_before = v->not_before;
-	info->not_after = v->not_after;
-	return info;
+	snprintf(serial, sizeof(serial), "%02x", version);
+	snprintf(id, sizeof(id), "%s#%u", name, version);
+	snprintf(fingerprint, sizeof(fingerprint), "%08x%056x", spread_of(name), version);
+	return cert_info_copy(&(struct cert_info){ .names = (char **)names,
+	    .serial = serial,
+	    .issuer = (char *)"Rig",
+	    .root = (char *)"Rig Root",
+	    .ari_id = id,
+	    .fingerprint = fingerprint,
+	    .key_type = (char *)"ec:P-256",
+	    .not_before = v->not_before,
+	    .not_after = v->not_after,
+	    .chain_length = 2,
+	    .stamp = rig.stamp });
 }
 
 struct cert_info *
@@ -220,12 +225,5 @@ chain_info(const struct chain *c)
 void
 cert_info_free(struct cert_info *info)
 {
-	if (info == NULL)
-		return;
-	strv_free(info->names);
-	free(info->serial);
-	free(info->ari_id);
-	free(info->fingerprint);
-	free(info->key_type);
 	free(info);
 }

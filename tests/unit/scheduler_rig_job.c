@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "common/crypto/key.h"
 #include "common/mem.h"
 #include "daemon/config/config.h"
 #include "daemon/io/worker.h"
@@ -31,6 +32,7 @@ struct job {
 	struct config *config;
 	const struct cert_config *cert;
 	bool rehearse;
+	bool has_key;
 	bool ended; /* and is freed in a moment */
 };
 
@@ -255,6 +257,7 @@ job_start(const struct job_deps *deps, const struct job_request *request,
 	j->config = config_ref(request->config);
 	j->cert = request->cert;
 	j->rehearse = request->rehearse;
+	j->has_key = j->rehearse || !key_type_is_slow(request->cert->options->key_type);
 	check_beside(j);
 	TAILQ_INSERT_TAIL(&jobs, j, entry);
 	if (++n_jobs > rig.most_orders)
@@ -293,8 +296,7 @@ job_recorded(struct job *j, const struct err *err)
 const char *
 job_step(const struct job *j)
 {
-	(void)j;
-	return "validate";
+	return j->has_key ? "validate" : "key";
 }
 
 time_t
@@ -326,6 +328,16 @@ bool
 rig_has_job(const char *name)
 {
 	return job_of(name) != NULL;
+}
+
+void
+rig_make_key(const char *name)
+{
+	struct job *j = job_of(name);
+
+	assert_non_null(j);
+	j->has_key = true;
+	j->watcher.step("account", "", j->watcher.arg);
 }
 
 void

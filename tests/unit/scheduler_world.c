@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/crypto/key.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "daemon/acme/account.h"
@@ -51,12 +52,6 @@ clock_hint_date(time_t date, const char *who)
 	(void)date;
 	(void)who;
 	fail(); /* nobody here hears of it */
-}
-
-void
-clock_forget_hints(void)
-{
-	rig.n_forgets++;
 }
 
 struct clock_timer *
@@ -191,6 +186,8 @@ new_cert(const char *text)
 					: account    ? account + 1
 						     : NULL);
 	set_options(options);
+	if (rig.slow != NULL && strstr(rig.slow, cert->name) != NULL)
+		options->key_type = KEY_RSA_4096;
 	cert->options = options;
 	return cert;
 }

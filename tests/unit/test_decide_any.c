@@ -216,13 +216,13 @@ struct any {
 static void
 any_options(struct cert_options *options)
 {
-	static const char *const windows[] = { NULL, "02:00-05:00", "Mon-Fri,Sun 23:00-01:00",
-		"no window" };
+	static const char *const windows[] = { NULL, "02:00-05:00",
+		"Mon-Fri,Sun 23:00-01:00", "no window" };
 
 	*options = (struct cert_options){ .renew_ari = chance() % 4 != 0,
-		.renew_before = { .seconds = chance() % 2
-						 ? (time_t)(chance() % (uint64_t)(366 * DAY))
-						 : 0,
+		.renew_before = { .seconds = chance() % 2 ? (time_t)(chance() %
+								     (uint64_t)(366 * DAY))
+							  : 0,
 		    .percent = (int)(chance() % 100) },
 		.n_outputs = chance() % 2,
 		.n_deploy = chance() % 2,

@@ -184,8 +184,9 @@ test_an_emergency_ends_pauses(void **state)
 		{ 90 * DAY, DAY, DAY, 6 * HOUR, false },
 		{ 90 * DAY, DAY, HOUR, HOUR, false },
 		{ 90 * DAY, DAY, DAY, DAY, true },
-		{ 90 * DAY, 9 * DAY + HOUR, DAY, 7 * HOUR, false }, /* it begins meanwhile */
-		{ 90 * DAY, -HOUR, DAY, DAY, false },              /* it is over */
+		{ 90 * DAY, 9 * DAY + HOUR, DAY, 7 * HOUR,
+		    false },                          /* it begins meanwhile */
+		{ 90 * DAY, -HOUR, DAY, DAY, false }, /* it is over */
 		{ 6 * DAY, DAY / 2, DAY, 3 * HOUR, false },
 		{ DAY, HOUR, DAY, 45 * 60, false },
 		{ HOUR, 300, DAY, 112, false },

@@ -54,6 +54,17 @@ test_types_have_names_and_are_found_by_them(void **state)
 	assert_string_equal(key_form_name(KEY_FORM_COUNT), "unknown");
 }
 
+static void
+test_rsa_keys_are_slow_to_make(void **state)
+{
+	(void)state;
+	assert_true(key_type_is_slow(KEY_RSA_2048));
+	assert_true(key_type_is_slow(KEY_RSA_4096));
+	assert_false(key_type_is_slow(KEY_EC_P521));
+	assert_false(key_type_is_slow(KEY_ED25519));
+	assert_false(key_type_is_slow(KEY_TYPE_COUNT));
+}
+
 /* ---- signatures ---- */
 
 static void
@@ -242,6 +253,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_types_have_names_and_are_found_by_them),
+		cmocka_unit_test(test_rsa_keys_are_slow_to_make),
 		cmocka_unit_test(test_ecdsa_numbers_are_padded),
 		cmocka_unit_test(test_ed25519_signs_like_rfc_8037),
 		cmocka_unit_test(test_signatures_have_their_length_and_verify),

@@ -32,9 +32,8 @@ test_methods_are_found_by_their_qualified_name(void **state)
 static void
 test_what_changes_something_is_marked(void **state)
 {
-	static const enum method changing[] = { METHOD_issue, METHOD_renew,
-		METHOD_rollback, METHOD_hold, METHOD_resume, METHOD_reload,
-		METHOD_set_log_level };
+	static const enum method changing[] = { METHOD_issue, METHOD_renew, METHOD_rollback,
+		METHOD_hold, METHOD_resume, METHOD_reload, METHOD_set_log_level };
 	unsigned n = 0;
 
 	(void)state;

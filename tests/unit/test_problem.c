@@ -272,6 +272,43 @@ test_a_page_for_people_is_passed_on_if_it_is_one(void **state)
 	}
 }
 
+/* As Let's Encrypt puts it. */
+static void
+test_the_page_of_a_paused_account_is_in_the_sentence(void **state)
+{
+	static const struct {
+		const char *type, *detail;
+		const char *expected;
+	} cases[] = {
+		{ URN "rateLimited",
+		    "Your account is temporarily prevented from requesting certificates "
+		    "for "
+		    "a.example and possibly others. Please visit: "
+		    "https://p.example/u?jwt=a.b-c",
+		    "https://p.example/u?jwt=a.b-c" },
+		{ URN "rateLimited", "Visit https://p.example/u.", "https://p.example/u" },
+		{ URN "rateLimited", "visit https://p.example/u (soon)",
+		    "https://p.example/u" },
+		{ URN "rateLimited", "too many: see https://ca.example/docs", "" },
+		{ URN "rateLimited", "Please visit: file:///etc/passwd", "" },
+		{ URN "rateLimited", "Please visit", "" },
+		{ URN "rateLimited", "Please visit: ", "" },
+		{ URN "rateLimited", "Please visit: https://", "https://" },
+		{ URN "unauthorized", "Please visit: https://p.example/u", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		CLEAN(json) struct json_object *doc = json_object_new_object();
+		struct err err = { 0 };
+
+		json_add_string(doc, "type", cases[i].type);
+		json_add_string(doc, "detail", cases[i].detail);
+		problem_to_err(429, doc, 0, &err);
+		assert_string_equal(err.instance, cases[i].expected);
+	}
+}
+
 static void
 test_nothing_that_a_terminal_would_obey_gets_through(void **state)
 {
@@ -385,6 +422,7 @@ main(void)
 		cmocka_unit_test(test_a_problem_in_an_order_is_read_with_its_own_status),
 		cmocka_unit_test(test_every_type_of_the_table_has_a_kind),
 		cmocka_unit_test(test_a_page_for_people_is_passed_on_if_it_is_one),
+		cmocka_unit_test(test_the_page_of_a_paused_account_is_in_the_sentence),
 		cmocka_unit_test(test_nothing_that_a_terminal_would_obey_gets_through),
 		cmocka_unit_test(test_sub_problems_of_any_shape_are_told),
 		cmocka_unit_test(test_algorithms_that_are_no_list_of_strings_are_left_out),

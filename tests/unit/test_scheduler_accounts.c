@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Several CAs and accounts: which one is asked, which one is taken, and whose turn it is. */
+/* Several CAs and accounts: which one is asked, which one is taken, and whose turn it is.
+ */
 #include "tests/unit/scheduler_rig.h"
 
 #include <string.h>
@@ -271,7 +272,10 @@ test_two_for_the_same_names_are_one_after_the_other(void **state)
 	assert_int_equal(rig_count("from main"), 1);
 	assert_int_equal(rig_count("from other"), 1); /* elsewhere they are no matter */
 	for (int i = 1; i < 3; i++) {
-		rig_fail((rig_has_job("a") ? "a" : rig_has_job("b") ? "b" : "c"), ERR_REFUSED, 0);
+		rig_fail((rig_has_job("a")      ? "a"
+			     : rig_has_job("b") ? "b"
+						: "c"),
+		    ERR_REFUSED, 0);
 		assert_int_equal(rig_count("from main"), i + 1);
 	}
 }

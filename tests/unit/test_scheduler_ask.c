@@ -7,27 +7,13 @@
 #include "daemon/renew/state.h"
 #include "tests/unit/unit.h"
 
-/* Certificates that are in force for 90 days, with all polls answered. */
-static void
-begin_issued(const char *names)
-{
-	rig_load(names);
-	rig.quiet = rig.answers = true;
-	rig.lifetime = 90 * DAY;
-	rig_settle();
-	rig.lifetime = 0;
-	rig.answers = rig.quiet = false;
-	rig_pass(60);
-	text_clear(&rig.transcript);
-}
-
 /* ---- commands ---- */
 
 static void
 test_asked_for_it_now_it_is_ordered_at_once(void **state)
 {
 	(void)state;
-	begin_issued("a");
+	rig_begin_issued("a");
 	assert_int_equal(rig_ask("a", ASK_NOW), 0);
 	rig_expect(""); /* from the loop */
 	rig_settle();
@@ -46,7 +32,7 @@ test_what_is_not_due_is_kept_after_asking_the_ca(void **state)
 	const struct ari_window earlier = { RIG_START - 2 * DAY, RIG_START - DAY };
 
 	(void)state;
-	begin_issued("a");
+	rig_begin_issued("a");
 	assert_int_equal(rig_ask("a", ASK_IF_DUE), 0);
 	rig_settle();
 	rig_expect("ask main about a#1\n");
@@ -71,7 +57,7 @@ static void
 test_a_ca_that_does_not_answer_does_not_keep_a_person_waiting(void **state)
 {
 	(void)state;
-	begin_issued("a");
+	rig_begin_issued("a");
 	rig.quiet = true;
 	rig_ask("a", ASK_IF_DUE);
 	rig_settle();
@@ -92,7 +78,7 @@ static void
 test_a_poll_under_way_is_begun_anew_for_a_person(void **state)
 {
 	(void)state;
-	begin_issued("a");
+	rig_begin_issued("a");
 	rig_pass(6 * HOUR);
 	rig_ask("a", ASK_IF_DUE);
 	rig_settle();
@@ -160,7 +146,7 @@ static void
 test_who_is_told_may_ask_again(void **state)
 {
 	(void)state;
-	begin_issued("a");
+	rig_begin_issued("a");
 	rig.quiet = rig.answers = true;
 	rig.on_event = ask_again;
 	rig_ask("a", ASK_IF_DUE);
@@ -346,7 +332,7 @@ static void
 test_who_waits_for_what_was_removed_is_told(void **state)
 {
 	(void)state;
-	begin_issued("a b");
+	rig_begin_issued("a b");
 	rig_ask("a", ASK_IF_DUE);
 	rig_load("b");
 	rig_ask("b", ASK_IF_DUE);
@@ -361,7 +347,7 @@ static void
 test_other_names_are_ordered_at_once_and_not_without_end(void **state)
 {
 	(void)state;
-	begin_issued("a");
+	rig_begin_issued("a");
 	rig.quiet = rig.answers = true;
 	rig_load("a+www/2");
 	rig_settle();

@@ -294,8 +294,9 @@ test_a_full_ledger_at_the_start_holds_and_nothing_else(void **state)
 	(void)state;
 	rig.quiet = true;
 	rig.orders = 3;
-	rig_save(LEDGER, "{\"entries\":[{\"kind\":\"orders\",\"who\":\"main\",\"what\":\"\","
-			 "\"until\":\"2026-03-01T03:00:00Z\"}]}");
+	rig_save(LEDGER,
+	    "{\"entries\":[{\"kind\":\"orders\",\"who\":\"main\",\"what\":\"\","
+	    "\"until\":\"2026-03-01T03:00:00Z\"}]}");
 	rig_restart("a b@other");
 	rig_settle();
 	assert_false(rig_has_job("a"));

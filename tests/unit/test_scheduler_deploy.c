@@ -102,8 +102,8 @@ test_a_deployment_that_fails_is_tried_later_and_later(void **state)
 		rig_look("a", &look);
 		assert_string_equal(look.condition, "not-deployed");
 		assert_int_equal(look.state->deploy.failures, i + 1);
-		assert_non_null(
-		    strstr(rig_reason("a", "deploy-failed"), "nginx.service: reload failed"));
+		assert_non_null(strstr(rig_reason("a", "deploy-failed"),
+		    "nginx.service: reload failed"));
 		rig_restart("a"); /* as good as the disk remembers */
 		rig_pass(pauses[i] - 1);
 		assert_false(rig_is_deploying("a"));

@@ -172,8 +172,8 @@ test_who_asks_while_the_ca_is_asked_may_hold(void **state)
 	rig_settle();
 	rig_answer("a", &(struct ari_window){ RIG_START - 9, RIG_START - 5 }, 0);
 	assert_false(rig_has_job("a"));
-	assert_int_equal(
-	    rig.n_events[EVENT_KEPT] + rig.n_events[EVENT_FAILED], 1); /* one end */
+	assert_int_equal(rig.n_events[EVENT_KEPT] + rig.n_events[EVENT_FAILED],
+	    1); /* one end */
 	assert_int_equal(rig_ask("a", ASK_IF_DUE), 0);
 }
 
@@ -224,6 +224,41 @@ test_nothing_is_ordered_while_the_clock_is_in_doubt(void **state)
 	rig.doubt = NULL;
 	rig_pass(301);
 	assert_true(rig_has_job("a") && rig_has_job("b"));
+}
+
+static void
+test_what_fails_by_a_wrong_clock_is_no_failure(void **state)
+{
+	struct cert_look look;
+
+	(void)state;
+	rig.quiet = true;
+	rig_load("a");
+	rig_settle();
+	rig.doubt = "the clock says 2099"; /* as the first answer of the CA has it */
+	rig_fail("a", ERR_NETWORK, 0);
+	assert_int_equal(rig.n_events[EVENT_FAILED], 1);
+	rig_look("a", &look);
+	assert_string_equal(look.condition, "missing");
+	assert_int_equal(look.state->failures, 0);
+	rig_pass(HOUR);
+	assert_int_equal(rig.n_orders, 1);
+	rig.doubt = NULL;
+	rig_pass(301);
+	assert_int_equal(rig.n_orders, 2);
+}
+
+static void
+test_when_the_clock_is_doubted_a_ca_is_asked_at_once(void **state)
+{
+	(void)state;
+	rig_load("a");
+	rig_settle();
+	assert_int_equal(rig_count("for the time"), 0);
+	rig.doubt = "the clock says 2099";
+	rig_step_clock(1000 * DAY);
+	rig_settle();
+	assert_int_equal(rig_count("for the time"), 1);
 }
 
 static void
@@ -334,6 +369,8 @@ main(void)
 		TEST(test_what_is_under_way_is_not_stopped),
 		TEST(test_a_change_of_the_configuration_does_not_end_a_hold),
 		TEST(test_nothing_is_ordered_while_the_clock_is_in_doubt),
+		TEST(test_what_fails_by_a_wrong_clock_is_no_failure),
+		TEST(test_when_the_clock_is_doubted_a_ca_is_asked_at_once),
 		TEST(test_a_clock_that_is_set_right_is_noticed_at_once),
 		TEST(test_a_hold_until_then_is_one_after_the_clock_was_set),
 		TEST(test_an_emergency_ends_a_pause_of_a_day),

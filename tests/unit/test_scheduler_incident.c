@@ -195,8 +195,8 @@ test_an_error_never_renews_earlier_than_the_window_says(void **state)
 		rig_set_up(state);
 		rig.random = UINT32_MAX;
 		/* Later than the dates would have it. */
-		rig.window = (struct ari_window){ RIG_START + 70 * DAY,
-			RIG_START + 75 * DAY };
+		rig.window =
+		    (struct ari_window){ RIG_START + 70 * DAY, RIG_START + 75 * DAY };
 		rig_begin_issued("a");
 		rig.quiet = true;
 		while (rig.now < RIG_START + 74 * DAY) {

@@ -162,7 +162,8 @@ test_a_rehearsal_tries_no_ca(void **state)
 		rig_pass(30);
 		rig_load("a b");
 		rig_settle();
-		rig_fail("b", ERR_NETWORK, 0); /* nothing more is asked of it until a does */
+		rig_fail("b", ERR_NETWORK,
+		    0); /* nothing more is asked of it until a does */
 		rig_pass(40);
 		assert_int_equal(rig_count("rehearse a"), 1);
 		if (removed)

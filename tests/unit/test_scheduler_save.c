@@ -116,6 +116,27 @@ test_a_disk_that_cannot_be_written_is_told_to_the_job(void **state)
 }
 
 static void
+test_what_a_full_disk_did_not_take_is_written_later(void **state)
+{
+	(void)state;
+	rig.quiet = rig.answers = true;
+	rig_load("a");
+	rig_settle();
+	rig_issue("a", 90 * DAY);
+	rig.disk_is_full = true;
+	rig_hold("a", 0); /* nothing else is planned for it then */
+	rig_pass(HOUR);
+	assert_in_range(rig.n_saves, 2, 20);
+	rig.disk_is_full = false;
+	rig_pass(HOUR);
+	rig_restart("a");
+	assert_int_equal(rig_act_at("a"), DECIDE_NEVER);
+	rig.n_saves = 0;
+	rig_pass(DAY);
+	assert_in_range(rig.n_saves, 0, 5);
+}
+
+static void
 test_one_save_at_a_time_and_the_last_word_counts(void **state)
 {
 	(void)state;
@@ -273,6 +294,7 @@ main(void)
 		TEST(test_a_crash_after_publishing_is_noticed),
 		TEST(test_an_order_for_something_else_is_not_gone_on_with),
 		TEST(test_a_disk_that_cannot_be_written_is_told_to_the_job),
+		TEST(test_what_a_full_disk_did_not_take_is_written_later),
 		TEST(test_one_save_at_a_time_and_the_last_word_counts),
 		TEST(test_what_was_saved_for_one_job_is_not_told_to_the_next),
 		TEST(test_what_was_removed_is_not_saved_any_more),

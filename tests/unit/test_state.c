@@ -25,13 +25,47 @@ static const char all_members[] =
     "\"end\":\"2026-05-03T00:00:00Z\",\"drawn\":\"2026-05-02T01:02:03Z\","
     "\"polled_at\":\"2026-04-01T00:00:00Z\",\"next_poll\":\"2026-04-01T06:00:00Z\","
     "\"errors\":3,\"error\":\"renewalInfo: \xC3\xA4\\n\",\"explanation_url\":"
-    "\"https://ca.example/why\",\"unsupported\":true},"
+    "\"https://ca.example/why\",\"unsupported\":true,"
+    "\"moved_at\":\"2026-03-31T00:00:00Z\"},"
     "\"replaces_refused\":\"ccc.ddd\","
     "\"failure\":{\"count\":4,\"at\":\"2026-04-02T00:00:00Z\","
-    "\"retry_at\":\"2026-04-03T00:00:00Z\",\"kind\":\"refused\","
+    "\"retry_at\":\"2026-04-03T00:00:00Z\",\"retry_firm\":true,"
+    "\"account\":\"main\",\"rehearse\":true,\"page\":\"https://ca.example/"
+    "unpause\",\"kind\":\"refused\","
     "\"problem\":\"unauthorized\",\"error\":\"validate: no\"},"
     "\"issued_at\":\"2026-03-01T00:00:00Z\",\"issued_by\":\"https://ca.example/dir\","
-    "\"serial\":\"0a0b\",\"rapid\":2}";
+    "\"serial\":\"0a0b\",\"rapid\":2,"
+    "\"deploy\":{\"version\":7,\"stage\":\"verified\",\"config\":\"00fe\","
+    "\"event\":\"renewed\",\"urgent\":true,\"old_ends\":\"2026-05-30T00:00:00Z\","
+    "\"done_at\":\"2026-05-01T00:00:00Z\",\"failures\":5,"
+    "\"failed_at\":\"2026-05-02T00:00:00Z\",\"retry_at\":\"2026-05-02T00:16:00Z\","
+    "\"error\":\"nginx.service: no\"},"
+    "\"hold\":{\"until\":\"2026-06-01T00:00:00Z\",\"why\":\"put back\"},\"told\":5}";
+
+static void
+check_new_members(const struct cert_state *s)
+{
+	assert_int_equal(s->ari.moved_at, 1774915200);
+	assert_true(s->retry_firm);
+	assert_true(s->rehearse);
+	assert_string_equal(s->failed_with, "main");
+	assert_string_equal(s->page, "https://ca.example/unpause");
+	assert_int_equal(s->deploy.version, 7);
+	assert_int_equal(s->deploy.stage, DEPLOY_STAGE_VERIFIED);
+	assert_string_equal(s->deploy.config, "00fe");
+	assert_string_equal(s->deploy.event, "renewed");
+	assert_true(s->deploy.urgent);
+	assert_int_equal(s->deploy.old_ends, 1780099200);
+	assert_int_equal(s->deploy.done_at, 1777593600);
+	assert_int_equal(s->deploy.failures, 5);
+	assert_int_equal(s->deploy.failed_at, 1777680000);
+	assert_int_equal(s->deploy.retry_at - s->deploy.failed_at, 960);
+	assert_string_equal(s->deploy.error, "nginx.service: no");
+	assert_true(s->hold.on);
+	assert_int_equal(s->hold.until, 1780272000);
+	assert_string_equal(s->hold.why, "put back");
+	assert_int_equal(s->told, 5);
+}
 
 static void
 test_every_member_goes_there_and_back(void **state)
@@ -66,6 +100,7 @@ test_every_member_goes_there_and_back(void **state)
 	assert_string_equal(s.issued_by, "https://ca.example/dir");
 	assert_string_equal(s.serial, "0a0b");
 	assert_int_equal(s.rapid, 2);
+	check_new_members(&s);
 
 	doc = state_to_json(&s);
 	text = json_print(doc);
@@ -121,6 +156,14 @@ test_what_is_damaged_counts_as_absent(void **state)
 		"{\"failure\":{\"count\":99999999999}}",
 		"{\"rapid\":-3,\"issued_at\":\"2026-02-30T00:00:00Z\","
 		"\"serial\":\"a\\u0000b\"}",
+		"{\"deploy\":[],\"hold\":7,\"told\":\"5\"}",
+		"{\"deploy\":{\"version\":-1,\"stage\":\"bored\",\"config\":1,\"event\":[],"
+		"\"urgent\":\"yes\",\"old_ends\":7,\"done_at\":\"soon\",\"failures\":-2,"
+		"\"failed_at\":{},\"retry_at\":null,\"error\":false},\"told\":-1}",
+		"{\"told\":99999999999}",
+		"{\"failure\":{\"retry_firm\":1,\"rehearse\":\"x\",\"account\":[],"
+		"\"page\":9}}",
+		"{\"ari\":{\"moved_at\":\"2026-05-01T00:00:00Z\"}}",
 	};
 	struct cert_state nothing = { 0 };
 
@@ -130,6 +173,52 @@ test_what_is_damaged_counts_as_absent(void **state)
 
 		read_text(&s, damaged[i]);
 		assert_memory_equal(&s, &nothing, sizeof(s));
+		state_clear(&s);
+	}
+}
+
+static void
+test_a_hold_without_an_end_goes_there_and_back(void **state)
+{
+	struct cert_state s = { .hold = { .on = true } };
+	CLEAN(json) struct json_object *doc = state_to_json(&s);
+	CLEAN(string) char *text = json_print(doc);
+
+	(void)state;
+	assert_string_equal(text, "{\"hold\":{}}");
+	state_read(&s, doc);
+	assert_true(s.hold.on);
+	assert_int_equal(s.hold.until, 0);
+	assert_null(s.hold.why);
+	state_clear(&s);
+}
+
+/* Whoever held it wanted it held: what cannot be read of that is an end. */
+static void
+test_a_damaged_hold_is_one_all_the_same(void **state)
+{
+	struct cert_state s = { 0 };
+
+	(void)state;
+	read_text(&s, "{\"hold\":{\"until\":\"never\",\"why\":7}}");
+	assert_true(s.hold.on);
+	assert_int_equal(s.hold.until, 0);
+	state_clear(&s);
+}
+
+static void
+test_every_stage_goes_there_and_back(void **state)
+{
+	(void)state;
+	for (int stage = 0; stage < DEPLOY_STAGE_COUNT; stage++) {
+		struct cert_state s = { .deploy = { .version = 1,
+					    .stage = (enum deploy_stage)stage } };
+		CLEAN(json) struct json_object *doc = state_to_json(&s);
+
+		state_read(&s, doc);
+		assert_int_equal(s.deploy.version, 1);
+		assert_int_equal(s.deploy.stage, stage);
+		assert_non_null(deploy_stage_name(s.deploy.stage));
 		state_clear(&s);
 	}
 }
@@ -192,6 +281,9 @@ main(void)
 		cmocka_unit_test(test_nothing_known_is_an_empty_object),
 		cmocka_unit_test(test_every_kind_of_failure_goes_there_and_back),
 		cmocka_unit_test(test_what_is_damaged_counts_as_absent),
+		cmocka_unit_test(test_a_hold_without_an_end_goes_there_and_back),
+		cmocka_unit_test(test_a_damaged_hold_is_one_all_the_same),
+		cmocka_unit_test(test_every_stage_goes_there_and_back),
 		cmocka_unit_test(
 		    test_a_window_that_cannot_be_is_forgotten_and_the_rest_is_not),
 		cmocka_unit_test(test_a_string_may_be_set_to_itself),
