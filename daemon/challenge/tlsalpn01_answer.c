@@ -143,8 +143,8 @@ on_protocols(SSL *ssl, const unsigned char **out, unsigned char *out_length,
 
 /* ---- what all handshakes have in common ---- */
 
-/* No sessions to go on with, no second handshake, and only groups that are quick: who asks
- * decides what the answer costs. */
+/* No sessions to go on with, no second handshake, and what is quick of all there is: it is
+ * not left to who asks what the answer costs. */
 static SSL_CTX *
 new_context(struct tlsalpn01_answers *a)
 {
@@ -152,14 +152,19 @@ new_context(struct tlsalpn01_answers *a)
 
 	SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
 	SSL_CTX_set_max_proto_version(context, 0);
-	SSL_CTX_set_options(context,
-	    SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
+					 SSL_OP_NO_COMPRESSION |
+					 SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_num_tickets(context, 0);
 	SSL_CTX_set_max_early_data(context, 0);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_quiet_shutdown(context, 1);
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
-	SSL_CTX_set_cipher_list(context, "ECDHE+ECDSA+AESGCM:ECDHE+ECDSA+CHACHA20");
+	SSL_CTX_set_ciphersuites(context,
+	    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
+	SSL_CTX_set_cipher_list(context,
+	    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+	    "ECDHE-ECDSA-CHACHA20-POLY1305");
 	/* There are builds of OpenSSL without the first. */
 	if (SSL_CTX_set1_groups_list(context, "X25519:P-256") != 1)
 		SSL_CTX_set1_groups_list(context, "P-256");

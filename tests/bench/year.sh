@@ -8,10 +8,10 @@
 #
 #	sh tests/bench/year.sh BUILD-DIR
 #
-# YEAR_CERTS (20), YEAR_DAYS (400), YEAR_LIFE (of a certificate: 90 days) and YEAR_MINUTES
+# YEAR_CERTS (30), YEAR_DAYS (400), YEAR_LIFE (of a certificate: 90 days) and YEAR_MINUTES
 # that it may take (10).
 . "$(dirname "$0")/../lib/system.sh"
-certs=${YEAR_CERTS:-20}
+certs=${YEAR_CERTS:-30}
 days=${YEAR_DAYS:-400}
 life=${YEAR_LIFE:-90}
 minutes=${YEAR_MINUTES:-10}

@@ -157,7 +157,7 @@ check "when it is back, all are issued" wait_for 60 all_issued $six
 echo "== the account is paused"
 # As long as those of Let's Encrypt, which are of no use without their end.
 jwt=$(head -c 600 /dev/zero | tr '\0' x)
-page=https://portal.example/sfe/v1/unpause?jwt=$jwt.end
+page="https://portal.example/sfe/v1/unpause?jwt=$jwt.end"
 faults "$(limited told "\"detail\": \"Your account is temporarily prevented from requesting certificates for told.example and possibly others. Please visit: $page\"")" \
 	"$(limited named "\"detail\": \"paused\", \"set\": {\"instance\": \"$page\"}")"
 write_cert told told.example

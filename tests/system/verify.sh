@@ -178,7 +178,7 @@ contains "status shows the hold" "$(ctl status site)" held
 contains "why says that it is on hold" "$(reason site hold)" "put back, because the new version"
 contains "and for what" "$(reason site hold)" "serves another certificate"
 check "whoever wants to know is told" wait_for 20 is_told_of_failure
-echo "      $(cat "$scratch/hooks/told" | cut -c1-300)"
+cut -c1-300 "$scratch/hooks/told" | sed "s/^/      /"
 orders=$(ca_count newOrder)
 refuse "it is not renewed" 1 ctl renew --force site
 contains "for it is on hold" "$(cat "$scratch/check.out")" "is on hold"
