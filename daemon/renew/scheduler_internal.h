@@ -63,10 +63,10 @@ struct managed {
 	bool poll_waiting; /* for its turn to ask */
 	bool unread;       /* its pair: the state says what it is */
 	bool save_again;
-	time_t save_at; /* what the disk did not take is tried again; 0: it took all */
-	bool unsaved;               /* will be, with the renewal information under way */
-	bool record_waits;          /* the job waits for the save under way */
-	TAILQ_ENTRY(managed) entry; /* of a lane: while it waits, or has a job */
+	time_t save_at;    /* what the disk did not take is tried again; 0: it took all */
+	bool unsaved;      /* will be, with the renewal information under way */
+	bool record_waits; /* the job waits for the save under way */
+	TAILQ_ENTRY(managed) entry;      /* of a lane: while it waits, or has a job */
 	TAILQ_ENTRY(managed) poll_entry; /* of those that wait to ask */
 	struct lane *lane;
 	struct job *job;

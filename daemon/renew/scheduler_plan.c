@@ -53,7 +53,7 @@ plan_all(struct scheduler_plan *p, const struct store *store)
 	size_t n_before = p->before != NULL ? p->before->n_certs : 0, was = 0, i = 0;
 
 	while (was < n_before || i < p->next->n_certs) {
-		int order = was == n_before	    ? 1
+		int order = was == n_before         ? 1
 			    : i == p->next->n_certs ? -1
 						    : strcmp(p->before->certs[was]->name,
 							  p->next->certs[i]->name);
@@ -163,8 +163,7 @@ scheduler_use_plan(struct scheduler *s, struct scheduler_plan *p)
 void
 scheduler_set_config(struct scheduler *s, struct config *config)
 {
-	struct scheduler_plan *p =
-	    scheduler_plan_new(s->deps.job.store, s->config, config);
+	struct scheduler_plan *p = scheduler_plan_new(s->deps.job.store, s->config, config);
 
 	scheduler_use_plan(s, p);
 	scheduler_plan_free(p);

@@ -29,14 +29,14 @@ struct rig {
 
 	/* ---- the host ---- */
 
-	const char *doubt;  /* why the clock is wrong, or NULL */
-	time_t not_before;  /* the newest that the clock was told of */
-	uint32_t random;    /* what the next draw is */
-	int64_t jitter;     /* percent that is added to what jitters */
-	bool spreads;       /* fingerprints differ, by all of their range */
-	bool hold_tasks;    /* the worker is busy */
-	bool disk_is_full;  /* saving fails */
-	uint64_t stamp;     /* of all files; 0: nothing is believed that was not read */
+	const char *doubt; /* why the clock is wrong, or NULL */
+	time_t not_before; /* the newest that the clock was told of */
+	uint32_t random;   /* what the next draw is */
+	int64_t jitter;    /* percent that is added to what jitters */
+	bool spreads;      /* fingerprints differ, by all of their range */
+	bool hold_tasks;   /* the worker is busy */
+	bool disk_is_full; /* saving fails */
+	uint64_t stamp;    /* of all files; 0: nothing is believed that was not read */
 
 	/* ---- what the next configuration has ---- */
 
