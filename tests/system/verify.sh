@@ -24,7 +24,11 @@ start_server() { # NAME PORT DIALECT [OPTION...]
 	spawn "$server" python3 "$source_dir/tests/lib/starttls_server.py" "$1" "$2" \
 		"$(live site)" "$(live site privkey.pem)" "${3:-"--reload-after"}" "${4:-0}"
 	echo "$spawned" >"$scratch/hooks/$server.pid"
-	wait_for 20 grep -q ^ready "$scratch/$server.log" || fail "the server $server starts"
+	wait_for 20 answers_at "$1" || fail "the server $server starts"
+}
+
+answers_at() { # PORT
+	python3 -c 'import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])))' "$1"
 }
 
 fingerprint() { # FILE
@@ -105,6 +109,9 @@ equal "who renewed it is told of success" $? 0
 contains "after what was looked at" "$(cat "$scratch/renew.out")" "site: verify 127.0.0.1:$smtp"
 contains "why says that it is in use" "$(ctl why site)" "and seen to be served"
 check "one order was all it took" [ "$(ca_count newOrder)" -eq 2 ]
+
+end_child "$(cat "$scratch/hooks/tls.pid")"
+start_server tls "$tls" tls # one that is quicker
 
 echo "== a server that never takes it"
 uses stubborn
