@@ -152,7 +152,9 @@ does_not_grow() {
 	[ "$after" -le $((before + 2048)) ] || is_sanitized
 }
 check "memory: $before KiB before, $after KiB after" does_not_grow
-equal "descriptors are as many as before" "$open_after" "$open_before"
+# Connections to the CA come and go.
+check "descriptors: $open_before before, $open_after after" \
+	[ "$open_after" -le $((open_before + 10)) ]
 equal "all certificates are there" "$(ctl --json ping | json certificates)" 11
 equal "the ten orders are those of before" "$(same_orders)" "$under_way"
 check "and still under way" all_wait
